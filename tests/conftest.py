@@ -1,0 +1,13 @@
+"""Strict JAX for every test: float64, no silent rank promotion, cached compilation."""
+
+import os
+from pathlib import Path
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# Compilation dominates the suite on a CPU; the cache survives between runs.
+_CACHE = Path(os.environ.get("BESPOKE_TEST_CACHE", Path(__file__).parents[1] / ".cache"))
+jax.config.update("jax_compilation_cache_dir", str(_CACHE / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
