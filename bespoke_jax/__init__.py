@@ -1,3 +1,2 @@
-"""Custom-fitted ODE samplers for pre-trained flow and diffusion models."""
-
+"""x"""
 __version__ = "0.1.0"

@@ -1,0 +1,33 @@
+"""What a learned family is: four pure functions."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from bespoke_jax.table import Solver
+
+
+class Steps(NamedTuple):
+    """The n one-step maps of a solver, for losses that treat all steps at once."""
+
+    times: jax.Array
+    """(n + 1,) t_0 .. t_n, the ends of the steps."""
+    rows: Solver
+    """Each step as a solver of its own, stacked: leaves with leading axis n."""
+    lipschitz: Callable[[float], jax.Array]
+    """L_tau -> (n,) Lipschitz constants L_0 .. L_{n-1} of x -> step(t_i, x)."""
+
+
+class Family(NamedTuple):
+    """A set of solvers with learnable numbers theta, any pytree of arrays."""
+
+    name: str
+    init: Callable[[], Any]
+    """() -> theta of the base solver."""
+    build: Callable[[Any], Solver]
+    """theta -> the solver; pure, differentiable."""
+    steps: Callable[[Any], Steps]
+    """theta -> its one-step maps."""
+    values: Callable[[Any], dict[str, jax.Array]]
+    """theta -> the paper's constrained quantities at their nodes."""

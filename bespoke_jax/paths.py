@@ -1,0 +1,140 @@
+"""Ground-truth paths as data: end points, and dense states to read in between.
+
+Between two knots r < s, h = s - r, with states x_r, x_s and slopes v_r, v_s, the path
+is the cubic Hermite polynomial in tau = (t - r) / h
+
+    x(t) = (2 tau^3 - 3 tau^2 + 1) x_r + (tau^3 - 2 tau^2 + tau) h v_r
+         + (3 tau^2 - 2 tau^3) x_s + (tau^3 - tau^2) h v_s,
+
+whose derivative is returned beside it. `reference.solve` chooses the knots so that
+its error stays below the solve's own tolerance, and says how large it measured it.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bespoke_jax._types import Arr, Conditioning
+
+
+class Stats(NamedTuple):
+    """What the ground truth cost, in network evaluations per sample and in all."""
+
+    nfe_mean: float
+    nfe_max: int
+    evaluations: int
+    """All evaluations spent: solves, slopes at the knots and the certificate."""
+    seconds: float
+
+
+class Certificate(NamedTuple):
+    """How far the same samples end up at ten times tighter tolerance.
+
+    Differences are per-sample RMS norms, the largest over the checked samples.
+    """
+
+    samples: int
+    rtol: float
+    atol: float
+    endpoint: float
+    """At the end of the interval."""
+    states: float
+    """At the knots."""
+    interpolation: float
+    """Of the Hermite polynomial, half-way between knots."""
+
+
+class Paths(NamedTuple):
+    """Exact solutions of one field: start, end and dense states of each sample."""
+
+    x0: Any
+    """(N, *shape) states at t = 0."""
+    x1: Any
+    """(N, *shape) states at t = end."""
+    c: Any
+    """Conditioning with leading axis N, or None."""
+    knots: Any
+    """(K + 1,) increasing times from 0 to end, shared by all samples."""
+    states: Any
+    """(N, K + 1, *shape) states at the knots."""
+    slopes: Any
+    """(N, K + 1, *shape) velocities at the knots."""
+    end: Any
+    """() end of the interval."""
+    stats: Stats | None = None
+    certificate: Certificate | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of paths N."""
+        return self.x0.shape[0]
+
+
+def take(paths: Paths, index: Any) -> Paths:
+    """The paths at `index` (an integer array or a slice), knots and end as they are."""
+    pick = lambda leaf: leaf[index]
+    c: Conditioning = jax.tree.map(pick, paths.c)
+    return paths._replace(
+        x0=pick(paths.x0),
+        x1=pick(paths.x1),
+        c=c,
+        states=pick(paths.states),
+        slopes=pick(paths.slopes),
+    )
+
+
+def split(paths: Paths, held_out: float) -> tuple[Paths, Paths]:
+    """(first, last) parts, the last holding the fraction `held_out` of the paths.
+
+    Raises:
+        ValueError: a fraction outside (0, 1), or too few paths for two parts.
+    """
+    if not 0 < held_out < 1:
+        raise ValueError(f"validation must be a fraction in (0, 1); got {held_out}.")
+    last = max(1, round(paths.size * held_out))
+    if last >= paths.size:
+        raise ValueError(f"{paths.size} paths cannot be split; solve for more.")
+    first = paths.size - last
+    return take(paths, slice(None, first)), take(paths, slice(first, None))
+
+
+def at(paths: Paths, t: Arr | float) -> tuple[jax.Array, jax.Array]:
+    """States and velocities of every path at times t, by cubic Hermite interpolation.
+
+    Args:
+        paths: N paths.
+        t: () or (m,) times in [0, end].
+
+    Returns:
+        x and its time derivative, each (N, *shape) or (m, N, *shape).
+    """
+    t = jnp.asarray(t, paths.states.dtype)
+    knots = jnp.asarray(paths.knots, t.dtype)
+
+    def one(t):
+        j = jnp.clip(jnp.searchsorted(knots, t, side="right") - 1, 0, knots.size - 2)
+        h = knots[j + 1] - knots[j]
+        tau = (t - knots[j]) / h
+        x_r, x_s = paths.states[:, j], paths.states[:, j + 1]
+        v_r, v_s = paths.slopes[:, j], paths.slopes[:, j + 1]
+        # Written around x_r: the difference x_s - x_r is small and exact.
+        w = tau**2 * (3 - 2 * tau)
+        x = x_r + w * (x_s - x_r)
+        x = x + h * tau * (1 - tau) * ((1 - tau) * v_r - tau * v_s)
+        v = 6 * tau * (1 - tau) * (x_s - x_r) / h
+        v = v + (1 - tau) * (1 - 3 * tau) * v_r + tau * (3 * tau - 2) * v_s
+        return x, v
+
+    return one(t) if t.ndim == 0 else jax.vmap(one)(t)
+
+
+def rms(x: jax.Array) -> jax.Array:
+    """Per-sample root mean square over all non-batch axes, shape (batch,).
+
+    The norm of the Bespoke papers. A floor of 1e-12 inside the root keeps its gradient
+    finite at zero.
+    """
+    square = jnp.mean(jnp.square(x), axis=tuple(range(1, x.ndim)))
+    return jnp.sqrt(square + np.asarray(1e-24, square.dtype))

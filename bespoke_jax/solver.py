@@ -1,0 +1,144 @@
+"""One `lax.scan` runs every solver: `sample` and `trajectory`.
+
+The table itself (equation (S), `Solver`) lives in `bespoke_jax.table`, the tracer that
+writes tables from short recursions in `bespoke_jax.tracing`; both are public here.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bespoke_jax._types import Conditioning, State
+from bespoke_jax.fields import as_field
+from bespoke_jax.table import Solver, canonical, check_form, validate
+from bespoke_jax.tracing import trace
+
+__all__ = ["Solver", "canonical", "sample", "trace", "trajectory", "validate"]
+
+
+def sample(
+    field: Any,
+    solver: Solver,
+    x0: State,
+    *,
+    c: Conditioning = None,
+    checkpoint: bool = False,
+) -> jax.Array:
+    """Solve dx/dt = u(t, x) from x(0) = x_0 by (S) and return the sample x_nfe.
+
+    Traced once per (nfe, windows, shapes): new coefficients or weights do not
+    recompile. States and coefficients are float32 or better whatever the network's
+    own precision. Transforms (`jit`, `vmap` over a stack of solvers, `grad`, `jvp`)
+    go through.
+
+    Args:
+        field: velocity field `field(t, x, c)`; see `bespoke_jax.fields`.
+        solver: the rows of (S).
+        x0: (batch, *shape) states at t = 0: noise, times sigma_0 of the schedule.
+        c: per-sample conditioning, leading axis batch.
+        checkpoint: recompute the network in the backward pass, so that a gradient
+            keeps the activations of one evaluation instead of nfe.
+
+    Returns:
+        (batch, *shape) states at t = solver.end.
+
+    Raises:
+        ValueError: malformed solver, or an x0 or c of the wrong form.
+    """
+    return _run(as_field(field), check_form(solver), _start(x0, c), c, checkpoint, False)
+
+
+def trajectory(
+    field: Any, solver: Solver, x0: State, *, c: Conditioning = None
+) -> jax.Array:
+    """All states x_0 .. x_nfe of `sample`, shape (nfe + 1, batch, *shape).
+
+    State i < nfe sits at time `solver.t[i]`, the last at `solver.end`. For methods of
+    several stages the stages are among them.
+
+    Raises:
+        ValueError: as `sample`.
+    """
+    return _run(as_field(field), check_form(solver), _start(x0, c), c, False, True)
+
+
+@partial(jax.jit, static_argnums=(4, 5))
+def _run(field, solver, x0, c, checkpoint, keep):
+    dtype = x0.dtype
+    rows = Solver(*(jnp.asarray(leaf, dtype) for leaf in solver))
+    n, wx, wu = rows.nfe, rows.p.shape[1], rows.q.shape[1]
+
+    def velocity(t, x):
+        return jnp.asarray(field(t, x) if c is None else field(t, x, c), dtype)
+
+    if checkpoint:
+        velocity = jax.checkpoint(velocity)
+
+    def step(carry, row):
+        x, xs, us = carry
+        t, a, p, q, (x_slot, u_slot) = row
+        u = velocity(t, x)
+        # The newest state and velocity are at hand; only older ones need a memory.
+        new = a * x0 + q[0] * u + _combine(q[1:], us)
+        if wx:
+            new = new + p[0] * x + _combine(p[1:], xs)
+        return (new, _store(xs, x_slot, x), _store(us, u_slot, u)), new if keep else None
+
+    carry = (x0, _memory(wx, x0), _memory(wu, x0))
+    slots = tuple(np.arange(n) % max(w - 1, 1) for w in (wx, wu))
+    table = (rows.t, rows.a, _by_slot(rows.p), _by_slot(rows.q), slots)
+    (x, _, _), states = jax.lax.scan(step, carry, table)
+    return jnp.concatenate([x0[None], states]) if keep else x
+
+
+# The w - 1 older entries of a window live in a ring: entry j sits in slot
+# j mod (w - 1), so that a step overwrites one slot and moves nothing. The
+# coefficients are permuted to match, once, outside the loop.
+
+
+def _memory(width: int, x0: jax.Array) -> jax.Array | None:
+    return jnp.zeros((width - 1, *x0.shape), x0.dtype) if width > 1 else None
+
+
+def _store(ring, slot, value):
+    if ring is None:
+        return None
+    return jax.lax.dynamic_update_index_in_dim(ring, value, slot, 0)
+
+
+def _by_slot(window: jax.Array) -> jax.Array:
+    """Columns (lag 0, lag 1, ...) to (lag 0, slot 0, slot 1, ...) row by row."""
+    n, width = window.shape
+    if width < 3:  # a ring of one slot is in order already
+        return window
+    lag = (np.arange(n)[:, None] - np.arange(width - 1)[None] - 1) % (width - 1) + 1
+    lag = np.concatenate([np.zeros((n, 1), int), lag], axis=1)
+    return jnp.take_along_axis(window, lag, axis=1)
+
+
+def _combine(weights: jax.Array, ring: jax.Array | None) -> jax.Array | float:
+    if ring is None:
+        return 0.0
+    # Multiply and add instead of a dot: accelerators round the inputs of a dot.
+    return jnp.sum(jnp.expand_dims(weights, tuple(range(1, ring.ndim))) * ring, axis=0)
+
+
+def _start(x0: Any, c: Conditioning) -> jax.Array:
+    x0 = jnp.asarray(x0)
+    if x0.ndim == 0 or not jnp.issubdtype(x0.dtype, jnp.floating):
+        raise ValueError(
+            "x0 must be a floating-point array of shape (batch, *shape); "
+            f"got dtype {x0.dtype}, shape {x0.shape}."
+        )
+    for leaf in jax.tree.leaves(c):
+        if jnp.ndim(leaf) == 0 or jnp.shape(leaf)[0] != x0.shape[0]:
+            raise ValueError(
+                f"every leaf of c must have the leading axis batch = {x0.shape[0]} of "
+                f"x0; got a leaf of shape {jnp.shape(leaf)}."
+            )
+    return x0.astype(jnp.promote_types(x0.dtype, jnp.float32))
+
+

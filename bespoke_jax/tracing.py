@@ -1,0 +1,119 @@
+"""From a paper's recursion to the rows of (S), by running it on coefficients.
+
+A training-free solver is written as its paper writes it, as a Python function of
+`(u, x)`; `trace` runs that function once with symbols in place of arrays. Every call
+of `u` becomes a row, so the NFE is counted rather than claimed. After `u(t, x)` the
+symbol x *is* the state x_i, and later uses of it refer back to that state: the
+recursion's own memory becomes the windows wx and wu.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bespoke_jax.table import Solver, validate
+
+
+class Linear:
+    """A linear combination of the states x_i and velocities u_i seen so far."""
+
+    # NumPy scalars must leave `scalar * Linear` to __rmul__.
+    __array_ufunc__ = None
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: dict[tuple[str, int], float]):
+        self.terms = terms
+
+    def __add__(self, other: Any) -> "Linear":
+        if not isinstance(other, Linear):
+            # sum() starts from the integer 0.
+            return self if isinstance(other, int) and other == 0 else NotImplemented
+        keys = {**self.terms, **other.terms}
+        return Linear(
+            {k: self.terms.get(k, 0.0) + other.terms.get(k, 0.0) for k in keys}
+        )
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: Any) -> "Linear":
+        if isinstance(factor, Linear):
+            raise ValueError("(S) is linear: a state times a state has no row.")
+        return Linear({k: float(factor) * v for k, v in self.terms.items()})
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> "Linear":
+        return self * (1.0 / divisor)
+
+    def __neg__(self) -> "Linear":
+        return self * -1.0
+
+    def __sub__(self, other: Any) -> "Linear":
+        return self + (-other)
+
+
+def trace(
+    recursion: Callable[[Callable[[float, Linear], Linear], Linear], Linear],
+    *,
+    end: float,
+) -> Solver:
+    """Run `recursion(u, x) -> x` on symbols and return its table (S).
+
+    Args:
+        recursion: takes `u`, to be called as `u(t, x)` with a host time t, and the
+            initial state; returns the sample. It may use +, -, and products with and
+            quotients by numbers. Its first call of `u` must be at the initial state.
+            Iterate on x itself (rescale after `u`, not before), or the windows grow.
+        end: the time of the sample, in (0, 1].
+
+    Returns:
+        The solver in float64 on the host, with the smallest windows that the recursion's
+        own references need; `a` holds references to x_0 from beyond the x window.
+
+    Raises:
+        ValueError: no evaluation, a first evaluation away from x_0, a nonlinear
+            operation, or times outside [0, end].
+    """
+    times: list[float] = []
+    rows: list[dict[tuple[str, int], float]] = []
+
+    def u(t: float, x: Linear) -> Linear:
+        i = len(times)
+        if i == 0:
+            others = {k: v for k, v in x.terms.items() if k != ("x", 0) and v != 0.0}
+            if others or abs(x.terms.get(("x", 0), 0.0) - 1.0) > 1e-12:
+                raise ValueError("the first evaluation must be at the initial state.")
+        else:
+            rows.append(x.terms)
+        times.append(float(t))
+        x.terms = {("x", i): 1.0}
+        return Linear({("u", i): 1.0})
+
+    rows_end = recursion(u, Linear({("x", 0): 1.0}))
+    if not times:
+        raise ValueError("the recursion never evaluated u: nothing to trace.")
+    return validate(_table(times, [*rows, rows_end.terms], end))
+
+
+def _table(times: list[float], rows: list[dict], end: float) -> Solver:
+    n = len(times)
+    lags = {"x": 0, "u": 0}
+    for i, row in enumerate(rows):
+        for (kind, j), weight in row.items():
+            # x_0 does not widen the window: `a` reaches it from any row.
+            if weight != 0.0 and (kind, j) != ("x", 0):
+                lags[kind] = max(lags[kind], i - j)
+    a = np.zeros(n)
+    p, q = np.zeros((n, lags["x"] + 1)), np.zeros((n, lags["u"] + 1))
+    for i, row in enumerate(rows):
+        for (kind, j), weight in row.items():
+            if weight == 0.0:
+                continue
+            if kind == "u":
+                q[i, i - j] = weight
+            elif i - j < p.shape[1]:
+                p[i, i - j] = weight
+            else:
+                a[i] = weight
+    return Solver(np.array(times), a, p, q, np.float64(end))
