@@ -1,0 +1,133 @@
+"""Scale-time transformations and changes of the schedule: field -> field.
+
+If x(t) solves dx/dt = u(t, x), then y(r) = s(r) x(t(r)) solves dy/dr = u_bar(r, y) with
+
+    u_bar(r, y) = (s'/s) y + t' s u(t, y/s).
+
+Shaul et al. (2024), arXiv 2310.19075, equations 14-16 and theorem 2.3.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
+from bespoke_jax.fields.base import (
+    as_callable,
+    as_field,
+    coefficients,
+    evaluate,
+    per_sample,
+    to_batch,
+)
+
+
+def scale_time(field: Any, scale: Any, time: Any) -> Partial:
+    """The field of y(r) = s(r) x(t(r)), for continuous s and t.
+
+        u_bar(r, y) = (s'/s) y + t' s u(t, y/s),    s' and t' by forward differentiation
+
+    A solution starts at s(0) x(t(0)) and ends at s(1) x(t(1)).
+
+    Args:
+      field: u(t, x).
+      scale: s(r) > 0, a differentiable function of a scalar r.
+      time: t(r), the same; an increasing map of [0, 1] onto [0, 1] keeps the direction.
+        Both are static unless they are pytrees: a `Partial` carries its leaves.
+
+    Raises:
+      ValueError: when `field` is not a field or `scale` or `time` not callable.
+
+    Reference: Shaul et al. (2024), arXiv 2310.19075, equation 16.
+    """
+    return Partial(
+        _scaled,
+        as_field(field),
+        as_callable(scale, "scale"),
+        as_callable(time, "time"),
+    )
+
+
+def _scaled(
+    field: Callable,
+    scale: Callable,
+    time: Callable,
+    t: BatchTime,
+    x: State,
+    c: Conditioning = None,
+) -> State:
+    r = to_batch(t, x)
+    value_and_rate = lambda f: jax.vmap(
+        lambda r: jax.jvp(
+            lambda r: jnp.asarray(f(r), r.dtype), (r,), (jnp.ones_like(r),)
+        )
+    )(r)
+    (s, ds), (t, dt) = value_and_rate(scale), value_and_rate(time)
+    s, ds, dt = (per_sample(a, x) for a in (s, ds, dt))
+    u = evaluate(field, t, (x / s).astype(x.dtype), c)
+    return ((ds / s) * x + dt * s * u).astype(x.dtype)
+
+
+@dataclass(frozen=True)
+class _Changed:
+    old: Schedule
+    new: Schedule
+
+    def __call__(
+        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+    ) -> State:
+        r = to_batch(t, x)
+        t = self._time(r)
+        alpha, sigma, d_alpha, d_sigma = coefficients(self.old, t, x)
+        new_alpha, new_sigma, new_d_alpha, new_d_sigma = coefficients(self.new, r, x)
+        # Of the two equal ratios the one whose denominator is not small.
+        noisy = alpha < sigma
+        pick = lambda at_noise, at_data: jnp.where(noisy, at_noise, at_data)
+        new_near = pick(new_sigma, new_alpha)
+        s = new_near / pick(sigma, alpha)
+        w = sigma * d_alpha - alpha * d_sigma
+        new_w = new_sigma * new_d_alpha - new_alpha * new_d_sigma
+        gain = new_w / (s * w)  # t' s
+        rate = pick(new_d_sigma, new_d_alpha) - gain * pick(d_sigma, d_alpha)
+        u = evaluate(field, t, (x / s).astype(x.dtype), c)
+        return ((rate / new_near) * x + gain * u).astype(x.dtype)
+
+    def _time(self, r):
+        # Held at the ends of the old path; the inverse only sees log-SNRs inside.
+        ends = jnp.stack([jnp.zeros((), r.dtype), jnp.ones((), r.dtype)])
+        first, last = self.old.log_snr(ends)
+        value = self.new.log_snr(r)
+        before, after = value <= first, value >= last
+        middle = self.old.log_snr(jnp.full((), 0.5, r.dtype))
+        inner = self.old.time_at_log_snr(jnp.where(before | after, middle, value))
+        return jnp.where(before, 0, jnp.where(after, 1, jnp.clip(inner, 0, 1)))
+
+
+def change_schedule(field: Any, old: Schedule, new: Schedule) -> Partial:
+    """The field of a model trained on the path `old`, on the path `new`.
+
+        u_bar(r, y) = (s'/s) y + t' s u(t, y/s),
+        snr_old(t) = snr_new(r),
+        s = sigma_new(r) / sigma_old(t) = alpha_new(r) / alpha_old(t)
+
+    The same noise gives the same sample: y(r) = s(r) x(t(r)) with s(1) = 1, and
+    y(0) = s(0) x(0), s(0) = sigma_new(0)/sigma_old(0). So a solve on a VE path starts
+    at sigma_0 times the noise.
+
+    The rates are those that keep data and noise prediction, t' = W_new/(s^2 W_old) with
+    W = sigma alpha' - alpha sigma', which stay finite at SNR = 0 where differentiating
+    through the inverse does not. Where the new path is noisier than the old one ever
+    is (CondOT from VP, near r = 0) the model is called at t = 0 and its data prediction
+    is used; where it is cleaner (from EDM with sigma_min > 0), its noise prediction at
+    t = 1. r = 1 itself needs an old path with finite rates there, unlike VP.
+
+    Raises:
+      ValueError: when `field` is not a field.
+
+    Reference: Shaul et al. (2024), arXiv 2310.19075, theorem 2.3 and equation 16.
+    """
+    return Partial(_Changed(old, new), as_field(field))
