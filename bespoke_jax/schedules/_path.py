@@ -1,0 +1,119 @@
+"""The interface all schedules share, written once over NumPy and JAX.
+
+A schedule writes its formulas with an array namespace `xp`; the public methods choose
+it from their argument. Derivatives come from the same formulas: by `jvp` under JAX,
+and on the host by the complex step f'(t) = Im f(t + i h) / h, which has no subtraction
+and so is exact to rounding (Squire and Trapp, 1998). Formulas of `_path` therefore
+branch on `xp.real(t)` and use functions that NumPy defines for complex numbers.
+"""
+
+import abc
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from bespoke_jax._types import Arr, Times
+
+_STEP = 1e-100
+
+AnyTimes = Times | int | Int[Arr, " *times"]
+"""Arguments of any shape, `schedule(1)` too. Results have that shape and are floating:
+NumPy float64 for numbers and NumPy arrays, JAX arrays for JAX arrays."""
+
+
+def _evaluate(formula, value):
+    if isinstance(value, jax.Array):
+        inexact = jnp.issubdtype(value.dtype, jnp.inexact)
+        return formula(jnp, value if inexact else value.astype(float))
+    # Ends are honest infinities (nsr of CondOT at t=0), not accidents to warn about.
+    with np.errstate(divide="ignore", over="ignore"):
+        return formula(np, np.array(value, np.float64))
+
+
+def _complex_step(formula, t):
+    def slope(value):
+        slope = np.imag(value) / _STEP
+        # Where sigma leaves 0 like a square root, the step answers h^(-1/2) = 1e50.
+        return np.where(np.abs(slope) > 1e30, np.copysign(np.inf, slope), slope)
+
+    alpha, sigma = formula(np, t + 1j * _STEP)
+    return slope(alpha), slope(sigma)
+
+
+class Path(abc.ABC):
+    """A Gaussian path; subclasses supply the formulas, each for a namespace `xp`."""
+
+    @abc.abstractmethod
+    def _path(self, xp, t) -> Any: ...
+
+    @abc.abstractmethod
+    def _nsr(self, xp, t) -> Any: ...
+
+    @abc.abstractmethod
+    def _log_snr(self, xp, t) -> Any: ...
+
+    @abc.abstractmethod
+    def _time_at_nsr(self, xp, r) -> Any: ...
+
+    @abc.abstractmethod
+    def _time_at_log_snr(self, xp, l) -> Any: ...
+
+    def __call__(self, t: AnyTimes) -> tuple[Any, Any]:
+        """`(alpha, sigma)` at times t in [0, 1], of the shape of t."""
+        return _evaluate(self._path, t)
+
+    def rates(self, t: AnyTimes) -> tuple[Any, Any]:
+        """`(d alpha / dt, d sigma / dt)`, exact derivatives of `schedule(t)`.
+
+        At t=1 the variance-preserving paths have d sigma / dt = -inf.
+        """
+
+        def derivative(xp, t):
+            if xp is np:
+                return _complex_step(self._path, t)
+            path = lambda t: self._path(xp, t)
+            return jax.jvp(path, (t,), (jnp.ones_like(t),))[1]
+
+        return _evaluate(derivative, t)
+
+    def nsr(self, t: AnyTimes) -> Any:
+        """Noise-to-signal ratio sigma / alpha, decreasing; may be inf at t=0."""
+        return _evaluate(self._nsr, t)
+
+    def log_snr(self, t: AnyTimes) -> Any:
+        """Half log-SNR log(alpha / sigma) = -log(nsr), increasing."""
+        return _evaluate(self._log_snr, t)
+
+    def time_at_nsr(self, value: AnyTimes) -> Any:
+        """Exact inverse of `nsr`; a ratio beyond an end answers that end.
+
+        Where nsr(0) is finite (VP, DiscreteVP, EDM), neighbouring float32 ratios are
+        some 1e-8 apart in time, so that t < 1e-3 comes back with that absolute error
+        and not with a relative one; t=0 itself comes back exactly.
+        """
+        return _evaluate(self._time_at_nsr, value)
+
+    def time_at_log_snr(self, value: AnyTimes) -> Any:
+        """Exact inverse of `log_snr`, with the limits of `time_at_nsr`."""
+        return _evaluate(self._time_at_log_snr, value)
+
+
+class RatioPath(Path):
+    """A path with alpha_0 = 0, whose ratio alone is accurate at both ends."""
+
+    def _log_snr(self, xp, t):
+        return -xp.log(self._nsr(xp, t))
+
+    def _time_at_log_snr(self, xp, l):
+        return self._time_at_nsr(xp, xp.exp(-l))
+
+
+def positive(owner: str, **parameters: float | int) -> None:
+    """Raise ValueError unless every named parameter is a finite number above 0."""
+    for name, value in parameters.items():
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{owner}: {name} must be finite and above 0; got {value}")
