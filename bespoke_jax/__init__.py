@@ -1,2 +1,54 @@
-"""x"""
-__version__ = "0.1.0"
+"""Custom-fitted ODE samplers for pre-trained flow and diffusion models.
+
+A field becomes a velocity (`fields`), a solver is data (`Solver`), ground truth comes
+from diffrax (`reference`), families learn (`families`, `fit`), one scan runs them all
+(`sample`), a card ships them (`card`).
+"""
+
+from bespoke_jax import (
+    card,
+    families,
+    fields,
+    grids,
+    losses,
+    metrics,
+    reference,
+    schedules,
+    solvers,
+)
+from bespoke_jax._version import __version__
+from bespoke_jax.families import Family
+from bespoke_jax.fit import Fitted, fit
+from bespoke_jax.paths import Paths
+from bespoke_jax.solver import (
+    Solver,
+    canonical,
+    sample,
+    trace,
+    trajectory,
+    validate,
+)
+
+__all__ = [
+    "Family",
+    "Fitted",
+    "Paths",
+    "Solver",
+    "canonical",
+    "card",
+    "demo",
+    "families",
+    "fields",
+    "fit",
+    "grids",
+    "losses",
+    "metrics",
+    "reference",
+    "sample",
+    "schedules",
+    "solvers",
+    "trace",
+    "trajectory",
+    "validate",
+    "__version__",
+]

@@ -67,7 +67,9 @@ class Checkpoints:
             raise ValueError(f"{path} is not readable ({error}); remove it.") from error
         differ = [k for k in settings if before.get(k) != settings[k]]
         if differ:
-            details = "; ".join(f"{k} was {before.get(k)}, is {settings[k]}" for k in differ)
+            details = "; ".join(
+                f"{k} was {before.get(k)}, is {settings[k]}" for k in differ
+            )
             raise ValueError(
                 f"{path.parent} holds another run ({details}). Choose another directory, "
                 "or remove this one to start afresh."
@@ -83,7 +85,9 @@ class Checkpoints:
         structure = jax.tree.structure(run)
         names = [f"{i:04d}" for i in range(structure.num_leaves)]
         values = [
-            np.asarray(leaves[name]) if isinstance(like, np.ndarray) else jax.numpy.asarray(leaves[name])
+            np.asarray(leaves[name])
+            if isinstance(like, np.ndarray)
+            else jax.numpy.asarray(leaves[name])
             for name, like in zip(names, jax.tree.leaves(run), strict=True)
         ]
         return jax.tree.unflatten(structure, values)

@@ -125,7 +125,9 @@ def fit(
     field = as_field(field)
     optimizer = optax.adam(2e-3) if optimizer is None else optimizer
     training, held_out = (
-        (paths, validation) if isinstance(validation, Paths) else split(paths, validation)
+        (paths, validation)
+        if isinstance(validation, Paths)
+        else split(paths, validation)
     )
     for name, value in (("iterations", iterations), ("validate_every", validate_every)):
         if value < 1:
@@ -138,10 +140,14 @@ def fit(
     began = time.perf_counter()
     theta = family.init()
     # Statistics and certificate are for people: not worth a place in compiled code.
-    training, held_out = (p._replace(stats=None, certificate=None) for p in (training, held_out))
+    training, held_out = (
+        p._replace(stats=None, certificate=None) for p in (training, held_out)
+    )
     validate = lambda theta: float(_validation_rmse(family, theta, field, held_out))
     run = _Run(
-        TrainState(theta, optimizer.init(theta), jnp.zeros((), jnp.int32), jnp.array(True)),
+        TrainState(
+            theta, optimizer.init(theta), jnp.zeros((), jnp.int32), jnp.array(True)
+        ),
         theta,
         History(*(np.zeros(0) for _ in History._fields)),
     )
@@ -176,7 +182,15 @@ def fit(
         while (done := int(run.state.iteration)) < iterations and run.state.alive:
             length = min(validate_every, iterations - done)
             state, trace = _iterate(
-                family, loss, optimizer, batch_size, length, run.state, field, training, key
+                family,
+                loss,
+                optimizer,
+                batch_size,
+                length,
+                run.state,
+                field,
+                training,
+                key,
             )
             spent = int(state.iteration)
             score = validate(state.theta)
@@ -185,7 +199,12 @@ def fit(
             best = state.theta if score < run.history.rmse.min() else run.best_theta
             seconds = before + time.perf_counter() - began
             history = _append(
-                run.history, spent, np.mean(trace), score, spent * per_iteration, seconds
+                run.history,
+                spent,
+                np.mean(trace),
+                score,
+                spent * per_iteration,
+                seconds,
             )
             run = _Run(state, best, history)
             bar.update(spent - done)

@@ -91,13 +91,17 @@ def solve(
         floor = 10 * float(jnp.finfo(dtype).eps)
         tight = max(rtol / 10, min(rtol, floor)), max(atol / 10, min(atol, floor))
         fine, tight_states, tight_nfe = _pilot(run, pilots, end, tight, bar)
-        knots, interpolation = _choose_knots(field, pilots, fine, tight_states, rtol, atol)
+        knots, interpolation = _choose_knots(
+            field, pilots, fine, tight_states, rtol, atol
+        )
         states, nfe = [], []
         for start in range(0, x0.shape[0], batch_size):
             stop = min(start + batch_size, x0.shape[0])
             x, cond = _batch(x0, c, start, start + batch_size)
             ys, _, result, steps = run(x, cond, fine[knots], rtol, atol)
-            _raise_on_failure(ys, result, fine[knots], start, stop, rtol, atol, max_steps)
+            _raise_on_failure(
+                ys, result, fine[knots], start, stop, rtol, atol, max_steps
+            )
             states.append(ys[: stop - start])
             nfe.append(_PER_STEP * steps[: stop - start] + _TO_START)
             bar.update(stop - start)
@@ -135,8 +139,10 @@ def _solve(field, x0, c, ts, rtol, atol, method, max_steps):
     def one(x0, c):
         def velocity(t, x, c):
             lift = lambda leaf: leaf[None]
-            out = field(t, lift(x)) if c is None else field(
-                t, lift(x), jax.tree.map(lift, c)
+            out = (
+                field(t, lift(x))
+                if c is None
+                else field(t, lift(x), jax.tree.map(lift, c))
             )
             return out[0].astype(x.dtype)
 
@@ -200,11 +206,19 @@ def _choose_knots(field, pilots, fine, states, rtol, atol):
     for count in _COUNTS:
         knots = np.arange(0, _FINE + 1, _FINE // count)
         coarse = Paths(
-            x, states[:, -1], c, fine[knots], states[:, knots], slopes[:, knots], fine[-1]
+            x,
+            states[:, -1],
+            c,
+            fine[knots],
+            states[:, knots],
+            slopes[:, knots],
+            fine[-1],
         )
         half = (knots[1:] + knots[:-1]) // 2
         between, _ = at(coarse, fine[half])
-        error = float(jax.vmap(rms)(jnp.swapaxes(between, 0, 1) - states[:, half]).max())
+        error = float(
+            jax.vmap(rms)(jnp.swapaxes(between, 0, 1) - states[:, half]).max()
+        )
         if error <= atol + rtol * scale:
             break
     return knots, error

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax._types import Conditioning, State
+from bespoke_jax._types import Arr, Conditioning
 from bespoke_jax.fields import as_field
 from bespoke_jax.table import Solver, canonical, check_form, validate
 from bespoke_jax.tracing import trace
@@ -22,7 +22,7 @@ __all__ = ["Solver", "canonical", "sample", "trace", "trajectory", "validate"]
 def sample(
     field: Any,
     solver: Solver,
-    x0: State,
+    x0: Arr,
     *,
     c: Conditioning = None,
     checkpoint: bool = False,
@@ -48,11 +48,13 @@ def sample(
     Raises:
         ValueError: malformed solver, or an x0 or c of the wrong form.
     """
-    return _run(as_field(field), check_form(solver), _start(x0, c), c, checkpoint, False)
+    return _run(
+        as_field(field), check_form(solver), _start(x0, c), c, checkpoint, False
+    )
 
 
 def trajectory(
-    field: Any, solver: Solver, x0: State, *, c: Conditioning = None
+    field: Any, solver: Solver, x0: Arr, *, c: Conditioning = None
 ) -> jax.Array:
     """All states x_0 .. x_nfe of `sample`, shape (nfe + 1, batch, *shape).
 
@@ -85,7 +87,11 @@ def _run(field, solver, x0, c, checkpoint, keep):
         new = a * x0 + q[0] * u + _combine(q[1:], us)
         if wx:
             new = new + p[0] * x + _combine(p[1:], xs)
-        return (new, _store(xs, x_slot, x), _store(us, u_slot, u)), new if keep else None
+        return (
+            new,
+            _store(xs, x_slot, x),
+            _store(us, u_slot, u),
+        ), new if keep else None
 
     carry = (x0, _memory(wx, x0), _memory(wu, x0))
     slots = tuple(np.arange(n) % max(w - 1, 1) for w in (wx, wu))
@@ -140,5 +146,3 @@ def _start(x0: Any, c: Conditioning) -> jax.Array:
                 f"x0; got a leaf of shape {jnp.shape(leaf)}."
             )
     return x0.astype(jnp.promote_types(x0.dtype, jnp.float32))
-
-

@@ -4,7 +4,8 @@ A training-free solver is written as its paper writes it, as a Python function o
 `(u, x)`; `trace` runs that function once with symbols in place of arrays. Every call
 of `u` becomes a row, so the NFE is counted rather than claimed. After `u(t, x)` the
 symbol x *is* the state x_i, and later uses of it refer back to that state: the
-recursion's own memory becomes the windows wx and wu.
+recursion's own memory becomes the windows wx and wu. The same holds for a rescaled
+iterate: after `u(t, alpha * y)` the symbol y is x_i / alpha.
 """
 
 from collections.abc import Callable
@@ -14,32 +15,44 @@ import numpy as np
 
 from bespoke_jax.table import Solver, validate
 
+Row = dict[tuple[str, int], float]
+"""Weights on ("x", i), the states x_i, and ("u", i), the velocities u_i."""
+
 
 class Linear:
-    """A linear combination of the states x_i and velocities u_i seen so far."""
+    """A linear combination of other symbols, or a state or velocity itself."""
 
     # NumPy scalars must leave `scalar * Linear` to __rmul__.
     __array_ufunc__ = None
-    __slots__ = ("terms",)
+    __slots__ = ("atom", "parts")
 
-    def __init__(self, terms: dict[tuple[str, int], float]):
-        self.terms = terms
+    def __init__(self, parts: list[tuple[float, "Linear"]], atom: Row | None = None):
+        self.parts = parts
+        self.atom = atom
+        """What the symbol is once it was evaluated; then `parts` no longer matter."""
+
+    def row(self) -> Row:
+        """The weights on states and velocities, going back no further than needed."""
+        if self.atom is not None:
+            return self.atom
+        row: Row = {}
+        for weight, part in self.parts:
+            for key, value in part.row().items():
+                row[key] = row.get(key, 0.0) + weight * value
+        return row
 
     def __add__(self, other: Any) -> "Linear":
-        if not isinstance(other, Linear):
-            # sum() starts from the integer 0.
-            return self if isinstance(other, int) and other == 0 else NotImplemented
-        keys = {**self.terms, **other.terms}
-        return Linear(
-            {k: self.terms.get(k, 0.0) + other.terms.get(k, 0.0) for k in keys}
-        )
+        if isinstance(other, Linear):
+            return Linear([(1.0, self), (1.0, other)])
+        # sum() starts from the integer 0.
+        return self if isinstance(other, int) and other == 0 else NotImplemented
 
     __radd__ = __add__
 
     def __mul__(self, factor: Any) -> "Linear":
         if isinstance(factor, Linear):
             raise ValueError("(S) is linear: a state times a state has no row.")
-        return Linear({k: float(factor) * v for k, v in self.terms.items()})
+        return Linear([(float(factor), self)])
 
     __rmul__ = __mul__
 
@@ -64,7 +77,6 @@ def trace(
         recursion: takes `u`, to be called as `u(t, x)` with a host time t, and the
             initial state; returns the sample. It may use +, -, and products with and
             quotients by numbers. Its first call of `u` must be at the initial state.
-            Iterate on x itself (rescale after `u`, not before), or the windows grow.
         end: the time of the sample, in (0, 1].
 
     Returns:
@@ -76,27 +88,31 @@ def trace(
             operation, or times outside [0, end].
     """
     times: list[float] = []
-    rows: list[dict[tuple[str, int], float]] = []
+    rows: list[Row] = []
+    start = Linear([], {("x", 0): 1.0})
 
     def u(t: float, x: Linear) -> Linear:
-        i = len(times)
+        i, row = len(times), x.row()
         if i == 0:
-            others = {k: v for k, v in x.terms.items() if k != ("x", 0) and v != 0.0}
-            if others or abs(x.terms.get(("x", 0), 0.0) - 1.0) > 1e-12:
+            away = {k: v for k, v in row.items() if k != ("x", 0) and v != 0.0}
+            if away or abs(row.get(("x", 0), 0.0) - 1.0) > 1e-12:
                 raise ValueError("the first evaluation must be at the initial state.")
         else:
-            rows.append(x.terms)
+            rows.append(row)
         times.append(float(t))
-        x.terms = {("x", i): 1.0}
-        return Linear({("u", i): 1.0})
+        x.atom = {("x", i): 1.0}
+        if len(x.parts) == 1 and x.parts[0][1].atom is None:
+            scale, y = x.parts[0]
+            y.atom = {("x", i): 1.0 / scale}
+        return Linear([], {("u", i): 1.0})
 
-    rows_end = recursion(u, Linear({("x", 0): 1.0}))
+    sample = recursion(u, start)
     if not times:
         raise ValueError("the recursion never evaluated u: nothing to trace.")
-    return validate(_table(times, [*rows, rows_end.terms], end))
+    return validate(_table(times, [*rows, sample.row()], end))
 
 
-def _table(times: list[float], rows: list[dict], end: float) -> Solver:
+def _table(times: list[float], rows: list[Row], end: float) -> Solver:
     n = len(times)
     lags = {"x": 0, "u": 0}
     for i, row in enumerate(rows):

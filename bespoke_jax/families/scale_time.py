@@ -91,7 +91,9 @@ def scale_time(
     """
     if base not in TABLEAUX:
         near = get_close_matches(base, TABLEAUX, n=2) or list(TABLEAUX)
-        raise ValueError(f"base must be a Runge-Kutta method, such as {near}; got {base!r}")
+        raise ValueError(
+            f"base must be a Runge-Kutta method, such as {near}; got {base!r}"
+        )
     if learn not in LEARN:
         raise ValueError(f"learn must be one of {list(LEARN)}; got {learn!r}.")
     if steps < 1:
@@ -163,7 +165,9 @@ def _steps(spec: _Spec, theta: Any) -> Steps:
     p = jnp.where(seen, on_w[:, np.arange(stages)[:, None], source], 0.0)
     q = jnp.where(seen, on_u[:, np.arange(stages)[:, None], source], 0.0)
     # Velocities that no row looks back to need no memory (midpoint: one suffices).
-    reach = max(int((row - np.flatnonzero(weights[row])).max()) for row in range(stages))
+    reach = max(
+        int((row - np.flatnonzero(weights[row])).max()) for row in range(stages)
+    )
     rows = Solver(t_k, jnp.zeros_like(t_k), p, q[:, :, : reach + 1], t[1:])
 
     def lipschitz(l_tau: float) -> jax.Array:

@@ -1,0 +1,178 @@
+"""Losses: x^aux and its exact gradient, the bound, equal execution modes, golden."""
+
+import json
+import operator
+from functools import partial
+from pathlib import Path
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import GAUSSIAN, Mixture, field, gaussian_flow
+from test_scale_time import CALO, perturbed
+
+import bespoke_jax as bj
+from bespoke_jax import losses
+from bespoke_jax.families import scale_time
+from bespoke_jax.paths import Paths, at, rms
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "golden.json").read_text())
+GOLDEN_A = Mixture(*(np.array(GOLDEN["field"][k]) for k in ("w", "mu", "s")))
+SCHEDULE, END = bj.schedules.Cosine(), 0.98
+FIELD = field(SCHEDULE, GAUSSIAN)
+
+
+def exact_paths(size=4, knots=257) -> Paths:
+    """Paths of the closed-form flow, dense enough for the interpolation to be exact."""
+    x0 = jax.random.normal(jax.random.key(0), (size, 2))
+    times = jnp.linspace(0.0, END, knots)
+    flow = lambda t: gaussian_flow(SCHEDULE, GAUSSIAN, x0, 0.0, t)
+    states = jax.vmap(flow, out_axes=1)(times)
+    slopes = jax.vmap(FIELD, (0, 1), 1)(times, states)
+    return Paths(x0, states[:, -1], None, times, states, slopes, jnp.asarray(END))
+
+
+PATHS = exact_paths()
+
+
+def bound_on_exact_paths(family, theta):
+    """Equation 26 written out on the closed-form flow; no stop-gradient anywhere."""
+    steps = family.steps(theta)
+    exact = jax.vmap(lambda t: gaussian_flow(SCHEDULE, GAUSSIAN, PATHS.x0, 0.0, t))(
+        steps.times
+    )
+    lipschitz = steps.lipschitz(1.0)
+    total = 0.0
+    n = lipschitz.size
+    for i in range(1, n + 1):
+        m_i = jnp.prod(lipschitz[i:])  # L_i .. L_{n-1}; the empty product is 1
+        rows = jax.tree.map(operator.itemgetter(i - 1), steps.rows)
+        step = bj.sample(FIELD, rows, exact[i - 1])
+        total += m_i * jnp.mean(rms(exact[i] - step))
+    return total
+
+
+@pytest.mark.parametrize("base", ["euler", "midpoint"])
+def test_bound_and_its_gradient_are_those_of_the_exact_path(base):
+    family = scale_time(3, base=base, end=END)
+    theta = perturbed(family, 0)
+    got = jax.value_and_grad(
+        lambda theta: losses.rmse_bound(family, theta, FIELD, PATHS)
+    )(theta)
+    want = jax.value_and_grad(lambda theta: bound_on_exact_paths(family, theta))(theta)
+    chex.assert_trees_all_close(got, want, rtol=1e-6, atol=1e-8)
+
+
+def test_x_aux_has_the_value_and_derivative_of_the_path():
+    t = jnp.array([0.1, 0.5, 0.9])
+    got, rate = jax.jvp(lambda t: losses.x_aux(PATHS, t), (t,), (jnp.ones(3),))
+    want = jax.vmap(lambda t: gaussian_flow(SCHEDULE, GAUSSIAN, PATHS.x0, 0.0, t))(t)
+    chex.assert_trees_all_close(got, want, atol=1e-9)
+    chex.assert_trees_all_close(rate, jax.vmap(FIELD)(t, want), atol=1e-6)
+
+
+def test_no_gradient_reaches_the_ground_truth():
+    family = scale_time(3, end=END)
+    theta = family.init()
+    loss = lambda states: losses.rmse_bound(
+        family, theta, FIELD, PATHS._replace(states=states)
+    )
+    assert float(jnp.abs(jax.grad(loss)(PATHS.states)).max()) == 0.0
+
+
+def test_interpolation_is_exact_on_cubics():
+    knots = jnp.array([0.0, 0.2, 0.5, 1.0])
+    cubic = lambda t: jnp.stack([t**3 - t, 2 * t**2 + 1.0])
+    rate = lambda t: jnp.stack([3 * t**2 - 1, 4 * t])
+    states, slopes = jax.vmap(cubic)(knots)[None], jax.vmap(rate)(knots)[None]
+    paths = Paths(states[:, 0], states[:, -1], None, knots, states, slopes, 1.0)
+    t = jnp.linspace(0, 1, 23)
+    x, v = at(paths, t)
+    chex.assert_trees_all_close(x[:, 0], jax.vmap(cubic)(t), atol=1e-14)
+    chex.assert_trees_all_close(v[:, 0], jax.vmap(rate)(t), atol=1e-13)
+
+
+@pytest.mark.parametrize("loss", [losses.rmse_bound, losses.lte])
+def test_one_step_at_a_time_is_the_same_loss(loss):
+    family = scale_time(4, end=END)
+    theta = perturbed(family, 1)
+    both = [
+        jax.value_and_grad(
+            lambda theta, s=sequential: loss(family, theta, FIELD, PATHS, sequential=s)
+        )(theta)
+        for sequential in (False, True)
+    ]
+    chex.assert_trees_all_close(*both, rtol=1e-12)
+
+
+def test_checkpointed_direct_loss_is_the_same():
+    family = scale_time(4, end=END)
+    theta = perturbed(family, 1)
+    both = [
+        jax.value_and_grad(partial(losses.rmse, checkpoint=flag), argnums=1)(
+            family, theta, FIELD, PATHS
+        )
+        for flag in (False, True)
+    ]
+    chex.assert_trees_all_close(*both, rtol=1e-12)
+    x1 = bj.sample(FIELD, family.build(theta), PATHS.x0)
+    assert float(both[0][0]) == pytest.approx(float(jnp.mean(rms(x1 - PATHS.x1))))
+
+
+def test_bound_holds_with_the_true_lipschitz_constant():
+    """Equation 27: L_bes >= L_RMSE when L_tau is at least the field's constant."""
+    times = jnp.linspace(0.0, END, 2001)
+    jacobian = jax.vmap(jax.jacfwd(lambda x, t: FIELD(t, x[None])[0]), (None, 0))
+    l_u = float(jnp.abs(jacobian(jnp.zeros(2), times)).max())
+    family = scale_time(3, end=END)
+    pair = jax.jit(
+        lambda theta: (
+            losses.rmse(family, theta, FIELD, PATHS),
+            losses.rmse_bound(family, theta, FIELD, PATHS, l_tau=l_u),
+        )
+    )
+    for seed in range(30):
+        direct, bound = pair(perturbed(family, seed, 0.5))
+        assert direct <= bound * (1 + 1e-9)
+
+
+def test_conditioning_reaches_every_step():
+    conditional = lambda t, x, c: c[:, None] * jnp.ones_like(x)
+    c = jnp.array([1.0, -2.0, 0.5])
+    x0 = jnp.zeros((3, 2))
+    knots = jnp.linspace(0.0, 1.0, 5)
+    states = jnp.broadcast_to(c[:, None, None] * knots[None, :, None], (3, 5, 2))
+    slopes = jnp.broadcast_to(c[:, None, None], (3, 5, 2))
+    paths = Paths(x0, states[:, -1], c, knots, states, slopes, 1.0)
+    family = scale_time(3)
+    for loss in (losses.rmse_bound, losses.lte, losses.rmse):
+        assert float(loss(family, family.init(), conditional, paths)) < 1e-11
+    sequential = partial(losses.rmse_bound, sequential=True)
+    assert float(sequential(family, family.init(), conditional, paths)) < 1e-11
+
+
+@pytest.mark.parametrize("entry", CALO[:6], ids=lambda e: e["id"])
+def test_bound_agrees_with_calo_dreamer(entry):
+    """Its Lipschitz constants and its bound, on the path it was given."""
+    extra, n = entry["extra"], entry["params"]["num_steps"]
+    base = "euler" if entry["params"]["solver"] == "BespokeEuler" else "midpoint"
+    family = scale_time(n, base=base)
+    gaps = np.log(np.diff(np.array(extra["t"])))
+    theta = {
+        "t": jnp.asarray(gaps[:-1] - gaps[-1]),
+        "t_dot": jnp.log(jnp.array(extra["t_dot"])),
+        "s": jnp.log(jnp.array(extra["s"][1:])),
+        "s_dot": jnp.array(extra["s_dot"]),
+    }
+    steps = family.steps(theta)
+    np.testing.assert_allclose(steps.lipschitz(1.0), extra["lipschitz"], rtol=1e-12)
+    states = jnp.swapaxes(jnp.array(extra["path_x_true"]), 0, 1)  # (6, n + 1, 3)
+    paths = Paths(
+        states[:, 0], states[:, -1], None, steps.times, states, 0 * states, 1.0
+    )
+    got = losses.rmse_bound(
+        family, theta, field(bj.schedules.CondOT(), GOLDEN_A), paths
+    )
+    assert float(got) == pytest.approx(np.mean(extra["gte_bound"]), rel=1e-8)
