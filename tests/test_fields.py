@@ -1,0 +1,180 @@
+"""Predictions as fields, against exact posterior means; and what is refused."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from field_cases import (
+    MIXTURE,
+    SCHEDULES,
+    T,
+    X,
+    close,
+    each_schedule,
+    exact_network,
+    on_path,
+)
+from flax import linen
+from jax.tree_util import Partial
+
+from bespoke_jax import fields, schedules
+
+
+@each_schedule
+@pytest.mark.parametrize("kind", ["noise", "data", "velocity", "v", "score", "edm"])
+def test_every_kind_gives_the_exact_velocity(schedule, kind):
+    x = on_path(schedule)
+    time = "sigma" if kind == "edm" else "t"
+    field = fields.from_prediction(
+        exact_network(schedule, kind), schedule, kind, time=time
+    )
+    exact = oracles.field(schedule, MIXTURE)(T, x)
+    scale = 1 + float(jnp.abs(exact).max())
+    close(field(T, x), exact, atol=1e-10 * scale)
+    x, t = x.astype(jnp.float32), T.astype(jnp.float32)
+    assert field(t, x).dtype == jnp.float32
+    close(field(t, x), exact.astype(jnp.float32), atol=2e-3 * scale)
+
+
+@each_schedule
+def test_endpoint_predictions_invert_the_path(schedule):
+    x_1, eps = jax.random.normal(jax.random.key(1), (2, 4, 3))
+    (alpha, sigma), (d_alpha, d_sigma) = schedule(T), schedule.rates(T)
+    x = alpha[:, None] * x_1 + sigma[:, None] * eps
+    u = d_alpha[:, None] * x_1 + d_sigma[:, None] * eps
+    field = Partial(lambda u, t, x: u, u)
+    nsr = float((sigma / alpha).max() + (alpha / sigma).max())
+    close(fields.data_prediction(field, schedule)(T, x), x_1, atol=1e-14 * nsr)
+    close(fields.noise_prediction(field, schedule)(T, x), eps, atol=1e-14 * nsr)
+    for kind, predict in (
+        ("data", fields.data_prediction),
+        ("noise", fields.noise_prediction),
+    ):
+        network = predict(oracles.field(schedule, MIXTURE), schedule)
+        back = fields.from_prediction(network, schedule, kind)
+        x = on_path(schedule)
+        close(back(T, x), oracles.field(schedule, MIXTURE)(T, x), atol=1e-8)
+
+
+def test_network_times():
+    schedule, t = schedules.CondOT(), 0.25
+    expected = {
+        "t": 0.25,
+        "1-t": 0.75,
+        "999t": 249.75,
+        "1000t": 250,
+        "999(1-t)": 749.25,
+        "1000(1-t)": 750,
+        "1000(1-t)-1": 749,
+        "sigma": 3,
+        "log_sigma/4": np.log(3) / 4,
+        Partial(lambda a, t: a * t, jnp.asarray(8.0)): 2.0,
+        (lambda t: t**2): 0.0625,
+    }
+    clock = lambda tau, x: jnp.broadcast_to(tau[:, None], x.shape)
+    for time, tau in expected.items():
+        field = fields.from_prediction(clock, schedule, "velocity", time=time)
+        close(field(t, X), jnp.full(X.shape, tau), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["condot", "cosine", "cosine_vp"])
+@pytest.mark.parametrize("kind", ["noise", "score"])
+def test_alpha_zero_is_frozen(name, kind):
+    schedule = SCHEDULES[name]
+    field = fields.from_prediction(exact_network(schedule, kind), schedule, kind)
+    start = schedule.time_at_log_snr(jnp.asarray(-5.1))
+    assert 0 < start < 0.05
+    close(field(0.0, X), field(start, X), atol=1e-9)
+    close(field(0.0, X), oracles.field(schedule, MIXTURE)(0.0, X), atol=0.1)
+    assert float(jnp.abs(field(1.1 * start, X) - field(start, X)).max()) > 1e-8
+
+
+@pytest.mark.parametrize("name", ["vp", "edm", "discrete_vp"])
+def test_alpha_above_zero_is_not_frozen(name):
+    schedule = SCHEDULES[name]
+    field = fields.from_prediction(exact_network(schedule, "noise"), schedule)
+    t = jnp.zeros(4)
+    x = on_path(schedule, t=t)
+    close(field(t, x), oracles.field(schedule, MIXTURE)(t, x), atol=1e-10)
+    # A very noisy VE path is below the clip, but divides by alpha = 1.
+    wide = schedules.EDM(0.002, 1000.0)
+    field = fields.from_prediction(exact_network(wide, "noise"), wide)
+    close(field(t, x), oracles.field(wide, MIXTURE)(t, x), atol=1e-9)
+
+
+def test_edm_is_finite_at_both_ends_of_a_path():
+    schedule = schedules.CondOT()
+    network = lambda tau, x: jnp.tanh(x) * tau[:, None]
+    field = fields.from_prediction(network, schedule, "edm", time="log_sigma/4")
+    chex.assert_tree_all_finite([field(0.0, X), field(1 - 1e-6, X)])
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (4, 4, 1)])
+def test_any_shape_and_either_time(shape):
+    # N(0, 1/4) data: every element is a sample of its own.
+    schedule = schedules.CondOT()
+    x = jax.random.normal(jax.random.key(3), (3, *shape))
+
+    def network(t, x):
+        alpha, sigma = (a.reshape(-1, *(1,) * len(shape)) for a in schedule(t))
+        return sigma * x / ((alpha / 2) ** 2 + sigma**2)
+
+    native = fields.from_prediction(network, schedule)
+    guided = fields.guide(native, lambda t, x: x, 0.5)
+    new = fields.change_schedule(native, schedule, schedules.Cosine())
+    limited = fields.threshold(native, schedule)
+    for field in (native, guided, new, limited):
+        batched = field(jnp.full(3, 0.3), x)
+        assert batched.shape == x.shape
+        close(field(0.3, x), batched, atol=0)
+        rows = field(jnp.array([0.1, 0.3, 0.6]), x)
+        close(rows[1], batched[1], atol=1e-14)
+
+
+# What is refused
+
+
+class Module(linen.Module):
+    pass
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: fields.as_field(3.0), "expected a field"),
+        (lambda: fields.as_field(Module()), "from_flax"),
+        (lambda: fields.as_field(functools.partial(jnp.add, 1.0)), "Partial"),
+        (
+            lambda: fields.from_prediction(jnp.sin, schedules.CondOT(), "nois"),
+            "did you mean 'noise'",
+        ),
+        (
+            lambda: fields.from_prediction(
+                jnp.sin, schedules.CondOT(), time="1000(1-t"
+            ),
+            "did you mean '1000\\(1-t\\)'",
+        ),
+        (lambda: fields.scale_time(jnp.sin, 1.0, jnp.square), "scale"),
+        (
+            lambda: fields.from_prediction(
+                lambda t, x: x[:, :1], schedules.CondOT(), "data"
+            )(0.5, X),
+            "shape of x",
+        ),
+    ],
+)
+def test_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_as_field_keeps_a_pytree_and_wraps_a_function():
+    field = Partial(jnp.sin)
+    assert fields.as_field(field) is field
+    wrapped = fields.as_field(jax.jit(lambda t, x: t * x))
+    assert isinstance(wrapped, Partial)
+    assert jax.jit(lambda f: f(2.0, 3.0))(wrapped) == 6.0
