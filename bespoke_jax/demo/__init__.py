@@ -1,0 +1,82 @@
+"""Three small pre-trained models of handwritten digits, shipped with the package.
+
+A Flax U-Net trained three ways on scikit-learn's 8x8 digits: the velocity of a straight
+path (`fm_ot`), the velocity of a Cosine path (`fm_cs`) and the noise of a
+variance-preserving diffusion (`eps_vp`). `experiments/digits` trains them. Pixels are
+on [-1, 1], so PSNR and the like take `data_range` 2.
+"""
+
+import difflib
+from importlib import resources
+from typing import NamedTuple
+
+from bespoke_jax import fields, schedules
+from bespoke_jax._types import Schedule
+from bespoke_jax.demo import weights
+from bespoke_jax.demo.unet import UNet
+from bespoke_jax.model import Model
+
+SHAPE = (8, 8, 1)
+DATA_RANGE = 2.0
+
+
+class Recipe(NamedTuple):
+    """What a network was trained for, and where its ODE ends."""
+
+    schedule: Schedule
+    kind: str  # what the network predicts, in the words of `fields.from_prediction`
+    end: float
+    description: str
+
+
+RECIPES = {
+    "fm_ot": Recipe(
+        schedules.CondOT(), "velocity", 1.0, "flow matching, CondOT path (FM-OT)"
+    ),
+    "fm_cs": Recipe(
+        schedules.Cosine(), "velocity", 1.0, "flow matching, Cosine path (FM/v-CS)"
+    ),
+    "eps_vp": Recipe(
+        schedules.VP(beta_min=0.1, beta_max=20.0),
+        "noise",
+        # The path's velocity has an integrable singularity at t=1.
+        1 - 1e-3,
+        "noise prediction, VP path, beta 0.1..20 (eps-VP)",
+    ),
+}
+NAMES = tuple(RECIPES)
+
+
+def load(name: str) -> Model:
+    """Loads one of the shipped models: "fm_ot", "fm_cs" or "eps_vp".
+
+    Its field takes x `(batch, 8, 8, 1)` and runs from noise, N(0, I) at t = 0, to
+    digits on [-1, 1] at t = `end`.
+
+    Raises:
+        ValueError: there is no model of that name.
+    """
+    if name not in RECIPES:
+        near = difflib.get_close_matches(str(name), RECIPES, n=1, cutoff=0.0)[0]
+        raise ValueError(
+            f"a demo model is one of {', '.join(RECIPES)}; got {name!r}"
+            f" (did you mean {near!r}?)"
+        )
+    recipe = RECIPES[name]
+    archive = resources.files(__name__) / f"{name}.npz"
+    params, record = weights.read(archive.read_bytes())
+    network = fields.from_flax(UNet(), {"params": params})
+    if recipe.kind == "velocity":
+        field = network
+    else:
+        field = fields.from_prediction(network, recipe.schedule, kind=recipe.kind)
+    return Model(
+        name=name,
+        description=recipe.description,
+        field=field,
+        schedule=recipe.schedule,
+        end=recipe.end,
+        shape=SHAPE,
+        data_range=DATA_RANGE,
+        training_evaluations=record["evaluations"],
+    )

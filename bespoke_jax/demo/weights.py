@@ -1,0 +1,52 @@
+"""Weights as one flat `.npz`: float32 arrays named by their path, and a record.
+
+A plain archive instead of a checkpoint folder, because it is package data: one file a
+model, a megabyte, readable by NumPy alone, and never able to execute code.
+"""
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.traverse_util
+import numpy as np
+
+_RECORD = "record"
+
+
+class Weights(NamedTuple):
+    """`params`, a nested dict of float32 arrays, and `record`, how they were made."""
+
+    params: dict[str, Any]
+    record: dict[str, Any]
+
+
+def write(path: Path, weights: Weights) -> None:
+    """Writes `path` atomically; keys are "block/layer/kernel", the record is JSON."""
+    flat = flax.traverse_util.flatten_dict(weights.params, sep="/")
+    arrays: dict[str, Any] = {k: np.asarray(a, np.float32) for k, a in flat.items()}
+    arrays[_RECORD] = np.array(json.dumps(weights.record))
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    os.replace(partial, path)
+
+
+def read(data: bytes) -> Weights:
+    """Reads the bytes that `write` wrote, without pickle.
+
+    Raises:
+        ValueError: an array is not finite float32, or the record is missing.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    if _RECORD not in arrays:
+        raise ValueError(f"weights need a {_RECORD!r} entry; got {sorted(arrays)}")
+    record = json.loads(arrays.pop(_RECORD).item())
+    for name, a in arrays.items():
+        if a.dtype != np.float32 or not np.isfinite(a).all():
+            raise ValueError(f"weights must be finite float32; {name} is not")
+    params = flax.traverse_util.unflatten_dict(arrays, sep="/")
+    return Weights(params, record)
