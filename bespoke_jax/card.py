@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bespoke_jax import __version__
 from bespoke_jax._card_format import encode, parse
+from bespoke_jax._version import __version__
 from bespoke_jax.table import Solver, validate
 
 

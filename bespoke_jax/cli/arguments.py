@@ -1,0 +1,111 @@
+"""Words to a command ready to run, or one sentence about what is wrong with them.
+
+tyro parses and prints help. Its errors are boxes of several lines, so names are checked
+before it sees them, and what it still finds is reduced to the box's first sentence.
+"""
+
+import contextlib
+import difflib
+import functools
+import inspect
+import io
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+Command = Callable[..., None]
+
+
+def parse(
+    argv: list[str], commands: dict[str, Command], *, about: str
+) -> Callable[[], None] | None:
+    """The chosen command with its arguments bound; None after help was printed.
+
+    Raises:
+        ValueError: an unknown or missing command, flag or value.
+    """
+    _check_names(argv, commands)
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.extras.subcommand_cli_from_dict(
+                {name: _deferred(command) for name, command in commands.items()},
+                prog="bespoke",
+                description=about,
+                args=argv,
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return None
+        hint = f"; see bespoke {argv[0]} --help"
+        raise ValueError(_first_sentence(complaint.getvalue()) + hint) from None
+
+
+def nearest(name: str, known: Iterable[str], *, n: int = 1) -> str:
+    """The known names most like `name`, joined by commas, however unlike."""
+    return ", ".join(difflib.get_close_matches(name, list(known), n, 0.0))
+
+
+def existing(path: str) -> str:
+    """The path of a file that is there.
+
+    Raises:
+        ValueError: it is not; with the nearest one of the same folder and suffix.
+    """
+    file = Path(path)
+    if file.is_file():
+        return path
+    others = [str(p) for p in file.parent.glob(f"*{file.suffix}") if p.is_file()]
+    hint = f"; the nearest is {nearest(path, others)}" if others else ""
+    raise ValueError(f"no file {path}{hint}")
+
+
+def _deferred(command: Command) -> Callable[..., Callable[[], None]]:
+    """Same signature and docstring, but calling it only binds the arguments.
+
+    tyro would otherwise run the command while its errors are being collected.
+    """
+
+    @functools.wraps(command)
+    def bind(*args: Any, **options: Any) -> Callable[[], None]:
+        return functools.partial(command, *args, **options)
+
+    return bind
+
+
+def _check_names(argv: list[str], commands: dict[str, Command]) -> None:
+    known = ", ".join(commands)
+    if not argv:
+        raise ValueError(f"expected a command: {known}; see bespoke --help")
+    if argv[0] in ("-h", "--help"):
+        return
+    if argv[0] not in commands:
+        raise ValueError(
+            f"no command {argv[0]!r}; the nearest is {nearest(argv[0], commands)} "
+            f"(commands: {known})"
+        )
+    flags = {"--help", "-h"}
+    for name, parameter in inspect.signature(commands[argv[0]]).parameters.items():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            flag = name.replace("_", "-")
+            flags.add(f"--{flag}")
+            if parameter.annotation is bool:
+                flags.add(f"--no-{flag}")
+    for word in argv[1:]:
+        flag = word.split("=")[0].replace("_", "-")
+        if re.match(r"-[A-Za-z-]", flag) and flag not in flags:
+            raise ValueError(
+                f"bespoke {argv[0]} has no flag {word.split('=')[0]}; the nearest is "
+                f"{nearest(flag, flags - {'-h'})} (flags: {', '.join(sorted(flags))})"
+            )
+
+
+def _first_sentence(box: str) -> str:
+    """The message of a tyro error box: its lines up to the first rule."""
+    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    message = lines or box.split("\n")
+    rule = next((i for i, line in enumerate(message) if line.startswith("─")), None)
+    return " ".join(" ".join(message[:rule]).split()).rstrip(".")

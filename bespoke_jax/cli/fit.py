@@ -1,0 +1,66 @@
+"""`bespoke fit`: a solver for the user's own model."""
+
+
+def fit(
+    *,
+    model: str = "",
+    nfe: int = 8,
+    base: str = "midpoint",
+    loss: str = "rmse_bound",
+    iterations: int = 1000,
+    lr: float = 5e-3,
+    batch_size: int = 40,
+    paths: int = 512,
+    seed: int = 0,
+    out: str = "solver.json",
+    directory: str = "",
+    progress: bool = True,
+) -> None:
+    """Fit a scale-time Bespoke solver to a model and write its card.
+
+    Args:
+        model: demo model, package.module:function or path/to/file.py:function; the
+            function takes nothing and returns a bespoke_jax.model.Model.
+        nfe: network evaluations of one sample; a multiple of the base's stages.
+        base: Runge-Kutta method to start from: midpoint, euler, ralston, heun, ...
+        loss: rmse_bound, lte or rmse (through the whole solve: slower, often better).
+        iterations: optimiser steps.
+        lr: first learning rate of Adam; it falls to zero along a cosine.
+        batch_size: exact paths in one optimiser step.
+        paths: exact paths to solve for; a fifth of them is held out for validation.
+        seed: seed of all noises and batches.
+        out: the card to write (.json).
+        directory: folder for checkpoints; the same command again resumes from there.
+        progress: show progress bars.
+    """
+    from bespoke_jax.cli import display, fitting, models, work
+
+    fitting.check(nfe=nfe, base=base, loss=loss, lr=lr)
+    card = work.writable(out, suffix=".json")
+    loaded = models.load(model)
+    exact = work.ground_truth(
+        loaded, paths, work.key(seed, "fit paths"), progress=progress
+    )
+    result = fitting.fit_solver(
+        loaded,
+        exact,
+        nfe=nfe,
+        base=base,
+        loss=loss,
+        iterations=iterations,
+        lr=lr,
+        batch_size=batch_size,
+        validation=0.2,
+        key=work.key(seed, "fit batches"),
+        directory=directory or None,
+        progress=progress,
+    )
+    fitting.save_card(
+        card, result, exact, model=model, schedule=loaded.schedule, seed=seed
+    )
+    fitted = result.fitted
+    display.show(
+        f"Validation RMSE {fitted.rmse:.4g} at {nfe} NFE; "
+        f"{base} had {fitted.start_rmse:.4g}.",
+        f"Wrote {card}",
+    )

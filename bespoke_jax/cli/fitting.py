@@ -1,0 +1,139 @@
+"""Fitting a scale-time solver and writing its card, for `fit` and `demo`."""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optax
+
+from bespoke_jax import card, families, losses
+from bespoke_jax.cli import work
+from bespoke_jax.cli.arguments import nearest
+from bespoke_jax.families import Family
+from bespoke_jax.fit import Fitted, fit
+from bespoke_jax.model import Model
+from bespoke_jax.paths import Paths
+from bespoke_jax.solvers import TABLE
+
+LOSSES = {
+    "rmse_bound": losses.rmse_bound,
+    "lte": losses.lte,
+    "rmse": losses.rmse,
+}
+BASES = ("midpoint", "euler", "ralston", "heun", "kutta3", "heun3", "rk4")
+
+
+class Result(NamedTuple):
+    """A fitted solver with what its card tells."""
+
+    family: Family
+    fitted: Fitted
+    loss: str
+    seconds: float
+
+
+def steps_for(nfe: int, base: str) -> int:
+    """The steps of a base method that spend exactly `nfe` evaluations.
+
+    Raises:
+        ValueError: an unknown base, or an nfe that is no multiple of its stages (with
+            the nearest that are).
+    """
+    if base not in BASES:
+        raise ValueError(
+            f"no base {base!r}; the nearest is {nearest(base, BASES)} "
+            f"(bases: {', '.join(BASES)})"
+        )
+    stages = TABLE[base].stages
+    if nfe < stages or nfe % stages:
+        below = max(nfe // stages, 1) * stages
+        above = below + stages
+        valid = f"{below} or {above}" if nfe > stages else str(below)
+        raise ValueError(
+            f"--nfe must be a multiple of {stages}, the evaluations of a {base} step; "
+            f"got {nfe}, the nearest is {valid}"
+        )
+    return nfe // stages
+
+
+def check(*, nfe: int, base: str, loss: str, lr: float) -> None:
+    """What can be wrong with a fit's arguments, before anything is computed.
+
+    Raises:
+        ValueError: as `steps_for`; an unknown loss; a learning rate that is not > 0.
+    """
+    steps_for(nfe, base)
+    if loss not in LOSSES:
+        raise ValueError(
+            f"no loss {loss!r}; the nearest is {nearest(loss, LOSSES)} "
+            f"(losses: {', '.join(LOSSES)})"
+        )
+    if not lr > 0:
+        raise ValueError(f"--lr must be above 0; got {lr}")
+
+
+def fit_solver(
+    model: Model,
+    paths: Paths,
+    *,
+    nfe: int,
+    base: str,
+    loss: str,
+    iterations: int,
+    lr: float,
+    batch_size: int,
+    validation: float,
+    key: Any,
+    directory: str | None,
+    progress: bool,
+) -> Result:
+    """Fit by Adam, the learning rate falling to zero along a cosine.
+
+    Raises:
+        KeyboardInterrupt: saying how to resume, when there is a directory.
+    """
+    family = families.scale_time(steps_for(nfe, base), base=base, end=model.end)
+    began = time.perf_counter()
+    try:
+        fitted = fit(
+            family,
+            model.field,
+            paths,
+            loss=LOSSES[loss],
+            optimizer=optax.adam(optax.cosine_decay_schedule(lr, iterations)),
+            iterations=iterations,
+            batch_size=batch_size,
+            validation=validation,
+            key=key,
+            directory=directory,
+            progress=progress,
+        )
+    except KeyboardInterrupt:
+        hint = f"run the same command again to resume from {directory}"
+        raise KeyboardInterrupt(hint if directory else "nothing was saved") from None
+    return Result(family, fitted, loss, time.perf_counter() - began)
+
+
+def save_card(
+    path: Path, result: Result, paths: Paths, *, model: str, schedule: Any, seed: int
+) -> Path:
+    """The card of a fitted solver; `model` is what `--model` was."""
+    fitted = result.fitted
+    stats, certificate = paths.stats, paths.certificate
+    assert stats is not None and certificate is not None
+    return card.save(
+        path,
+        fitted.solver,
+        model=model,
+        schedule=schedule,
+        family=result.family.name,
+        loss=result.loss,
+        rmse=fitted.rmse,
+        start_rmse=fitted.start_rmse,
+        rtol=work.RTOL,
+        atol=work.ATOL,
+        certificate=certificate.endpoint,
+        evaluations=int(stats.evaluations + fitted.history.evaluations[-1]),
+        seconds=stats.seconds + result.seconds,
+        seed=seed,
+    )

@@ -1,0 +1,112 @@
+"""`--model`: a demo model's name, `package.module:function` or `file.py:function`."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bespoke_jax.cli.arguments import existing, nearest
+
+_FORMS = "a demo model, package.module:function or path/to/file.py:function"
+
+
+def load(name: str) -> Any:
+    """The `bespoke_jax.model.Model` of a name, its field tried on two samples.
+
+    Raises:
+        ValueError: no such model, or one whose function or field does not work.
+    """
+    from bespoke_jax import demo
+    from bespoke_jax.model import Model
+
+    if not name:
+        raise ValueError(
+            f"give --model: {_FORMS} (demo models: {', '.join(demo.RECIPES)})"
+        )
+    if ":" not in name:
+        if name not in demo.RECIPES:
+            raise ValueError(
+                f"no model {name!r}; the nearest is {nearest(name, demo.RECIPES)} "
+                f"(expected {_FORMS}; demo models: {', '.join(demo.RECIPES)})"
+            )
+        return demo.load(name)
+    where, _, function = name.rpartition(":")
+    module = _from_file(where) if where.endswith(".py") else _from_module(where)
+    make = getattr(module, function, None)
+    if not callable(make):
+        public = [k for k, v in vars(module).items() if callable(v) and k[0] != "_"]
+        hint = f"; the nearest is {nearest(function, public)}" if public else ""
+        raise ValueError(f"{where} has no function {function!r}{hint}")
+    try:
+        model = make()
+    except Exception as error:
+        raise ValueError(f"{name} raised {_brief(error)}") from error
+    if not isinstance(model, Model):
+        raise ValueError(
+            f"{name} must return a bespoke_jax.model.Model(field=..., shape=...), "
+            f"got {type(model).__name__}"
+        )
+    _try_field(name, model)
+    return model._replace(name=model.name or name)
+
+
+def _from_file(path: str) -> ModuleType:
+    existing(path)
+    # As `python path/to/file.py` does: its neighbours can be imported.
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{path} raised {_brief(error)}") from error
+    return module
+
+
+def _from_module(name: str) -> ModuleType:
+    sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise ValueError(f"importing {name} raised {_brief(error)}") from error
+
+
+def _try_field(name: str, model: Any) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    from bespoke_jax.fields import as_field
+    from bespoke_jax.model import noise
+
+    if not 0 < model.end <= 1:
+        raise ValueError(f"{name}: end must lie in (0, 1], got {model.end}")
+
+    def velocity(t: Any) -> Any:
+        x0, c = noise(model, jax.random.key(0), 2)
+        field = as_field(model.field)
+        return field(t, x0) if c is None else field(t, x0, c)
+
+    try:
+        u = jax.eval_shape(velocity, jax.ShapeDtypeStruct((), jnp.float32))
+        got = f"{u.dtype} {u.shape}"
+        fits = u.shape == (2, *model.shape) and jnp.issubdtype(u.dtype, jnp.floating)
+    except Exception as error:
+        raise ValueError(
+            f"{name}: its field raised {_brief(error)} "
+            f"for x of shape {(2, *model.shape)}"
+        ) from error
+    if not fits:
+        raise ValueError(
+            f"{name}: its field must return floats of the shape of x, "
+            f"{(2, *model.shape)}, got {got}"
+        )
+
+
+def _brief(error: Exception) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

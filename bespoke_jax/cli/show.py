@@ -1,0 +1,87 @@
+"""`bespoke show`: what a card says."""
+
+from typing import Annotated, Any
+
+import tyro
+
+
+def show(
+    card: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARD")],
+) -> None:
+    """Print where a card's solver came from, and its coefficients.
+
+    Args:
+        card: the card (.json).
+    """
+    from rich.markup import escape
+
+    from bespoke_jax import card as cards
+    from bespoke_jax.cli import arguments, display
+
+    loaded = cards.load(arguments.existing(card))
+    solver = loaded.solver
+    display.show(
+        display.table(
+            escape(card),
+            ("what", "value"),
+            [
+                (what, escape(_text(value)))
+                for what, value in _provenance(loaded)
+                if value not in (None, "")
+            ],
+        ),
+        "x_{i+1} = a_i x_0 + sum_k p_ik x_{i-k} + sum_k q_ik u_{i-k},  u_i = u(t_i, x_i)",
+        display.table(
+            "",
+            (">i", ">t", ">a", "p: weights of x_i, x_{i-1}, ...", "q: of u_i, ..."),
+            [
+                (
+                    str(i),
+                    f"{solver.t[i]:.5f}",
+                    f"{solver.a[i]:.5g}",
+                    "  ".join(f"{value:.5g}" for value in solver.p[i]),
+                    "  ".join(f"{value:.5g}" for value in solver.q[i]),
+                )
+                for i in range(solver.nfe)
+            ],
+        ),
+    )
+
+
+def _provenance(card: Any) -> list[tuple[str, Any]]:
+    schedule = None
+    if card.schedule is not None:
+        values = {k: v for k, v in card.schedule.items() if k != "name"}
+        inside = ", ".join(f"{k}={_text(v)}" for k, v in values.items())
+        schedule = f"{card.schedule['name']}({inside})"
+    gain = None
+    if card.rmse is not None:
+        gain = f"{card.rmse:.4g}"
+        if card.start_rmse is not None:
+            gain += f", its start had {card.start_rmse:.4g}"
+    return [
+        ("model", card.model),
+        ("schedule", schedule),
+        ("guidance", card.guidance),
+        ("NFE", card.solver.nfe),
+        ("end", float(card.solver.end)),
+        ("dtype", str(card.solver.t.dtype)),
+        ("family", card.family),
+        ("loss", card.loss),
+        ("validation RMSE", gain),
+        ("ground truth rtol", card.rtol),
+        ("ground truth atol", card.atol),
+        ("its error, measured", card.certificate),
+        ("network evaluations", card.evaluations),
+        ("seconds", card.seconds),
+        ("seed", card.seed),
+        ("created", card.created),
+        ("versions", ", ".join(f"{k} {v}" for k, v in (card.versions or {}).items())),
+        ("notes", card.notes),
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{len(value)} numbers]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

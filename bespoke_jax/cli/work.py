@@ -1,0 +1,181 @@
+"""What several commands do: keys, ground truth, solvers by name, judging, cards."""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from bespoke_jax import card, metrics, reference
+from bespoke_jax.cli.arguments import existing, nearest
+from bespoke_jax.model import Model, noise
+from bespoke_jax.paths import Paths
+from bespoke_jax.solver import sample
+from bespoke_jax.solvers import TABLE, construct
+from bespoke_jax.table import Solver
+
+BATCH = 128
+RTOL = ATOL = 1e-5
+
+
+class Row(NamedTuple):
+    """One line of a comparison; `seconds` for all its samples, compiled."""
+
+    solver: str
+    nfe: int
+    rmse_mean: float
+    rmse_median: float
+    psnr: float
+    seconds: float
+
+
+def key(seed: int, purpose: str) -> jax.Array:
+    """One key for each purpose of a seed: no command judges on noises it fitted on.
+
+    Raises:
+        ValueError: a seed outside 0 .. 2^32 - 1.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must lie in 0 .. {2**32 - 1}; got {seed}")
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
+
+
+def ground_truth(
+    model: Model, n: int, noise_key: jax.Array, *, progress: bool
+) -> Paths:
+    """n exact paths of a model from fresh noise."""
+    x0, c = noise(model, noise_key, n)
+    return reference.solve(
+        model.field,
+        x0,
+        c=c,
+        end=model.end,
+        rtol=RTOL,
+        atol=ATOL,
+        batch_size=min(BATCH, n),
+        progress=progress,
+    )
+
+
+def named_solver(name: str, nfe: int, model: Model) -> tuple[str, Solver]:
+    """A card's solver, or a `TABLE` entry with as many steps as `nfe` pays for.
+
+    Raises:
+        ValueError: neither, with the nearest of both; a card whose end is not the
+            model's; too small an nfe.
+    """
+    if name in TABLE:
+        return name, construct(name, nfe, schedule=model.schedule, end=model.end)
+    if not is_card(name):
+        known = [*TABLE, *map(str, Path(name).parent.glob("*.json"))]
+        raise ValueError(
+            f"no solver or card {name!r}; the nearest are {nearest(name, known, n=3)}"
+        )
+    solver = card.load(existing(name)).solver
+    if not np.isclose(float(solver.end), model.end, atol=1e-6):
+        raise ValueError(
+            f"the card {name} ends at t = {float(solver.end):g}, the model "
+            f"{model.name} at {model.end:g}; they were not made for each other"
+        )
+    return name, solver
+
+
+def is_card(name: str) -> bool:
+    """Whether a name is a file's rather than a solver's."""
+    return name not in TABLE and (Path(name).is_file() or name.endswith(".json"))
+
+
+def model_of(name: str, solvers: Iterable[str]) -> str:
+    """The model to use: the given one, else the one that the first card names."""
+    cards = [card.load(existing(solver)) for solver in solvers if is_card(solver)]
+    return name or next((c.model for c in cards if c.model), "")
+
+
+def run(
+    model: Model, solver: Solver, x0: Any, c: Any = None, *, bar: Any = None
+) -> jax.Array:
+    """All samples, in batches of one size (the last one filled up and cut)."""
+    n, size = x0.shape[0], min(BATCH, x0.shape[0])
+    out = []
+    for start in range(0, n, size):
+        index = np.arange(start, start + size) % n
+        batch = jax.tree.map(lambda leaf, index=index: leaf[index], (x0, c))
+        out.append(sample(model.field, solver, batch[0], c=batch[1]))
+        if bar is not None:
+            out[-1].block_until_ready()
+            bar.update(min(size, n - start))
+    return jnp.concatenate(out)[:n]
+
+
+def judge(
+    model: Model,
+    solvers: dict[tuple[str, int], Solver],
+    paths: Paths,
+    *,
+    progress: bool,
+    timed: bool = True,
+    label: str = "compare",
+) -> tuple[list[Row], list[jax.Array]]:
+    """Run solvers, by (name, NFE), from the paths' noises; rows and samples.
+
+    Errors are to `paths.x1`. Seconds are the faster of two runs after compilation, or
+    infinite when not `timed`.
+    """
+    rows, samples = [], []
+    bar = tqdm(solvers.items(), desc=label, unit="solver", disable=not progress)
+    for (name, nfe), solver in bar:
+        bar.set_postfix_str(f"{name}, {nfe} NFE")
+        x = run(model, solver, paths.x0, paths.c).block_until_ready()
+        seconds = np.inf
+        for _ in range(2 if timed else 0):
+            began = time.perf_counter()
+            run(model, solver, paths.x0, paths.c).block_until_ready()
+            seconds = min(seconds, time.perf_counter() - began)
+        e = metrics.errors(x, paths.x1)
+        psnr = metrics.psnr(x, paths.x1, data_range=float(model.data_range))
+        mean, median = float(jnp.mean(e)), float(jnp.median(e))
+        rows.append(Row(name, nfe, mean, median, float(psnr), seconds))
+        samples.append(x)
+    return rows, samples
+
+
+def write_table(path: Path, rows: list[Row]) -> None:
+    """Rows as a JSON list of objects."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join(f"  {json.dumps(row._asdict())}" for row in rows)
+    path.write_text(f"[\n{lines}\n]\n", "utf-8")
+
+
+def writable(path: str, *, suffix: str) -> Path:
+    """The file to write later, refused now if that could not work.
+
+    Raises:
+        ValueError: a folder, another suffix, or a folder that cannot be written.
+    """
+    file = Path(path)
+    if file.is_dir() or file.suffix != suffix:
+        raise ValueError(f"--out must be a {suffix} file; got {path}")
+    folder(str(file.parent))
+    return file
+
+
+def folder(path: str) -> Path:
+    """A folder to write into, made if missing.
+
+    Raises:
+        ValueError: it cannot be made or written.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {path}: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise ValueError(f"the folder {path} is not writable")
+    return Path(path)
