@@ -71,8 +71,8 @@ class Checkpoints:
                 f"{k} was {before.get(k)}, is {settings[k]}" for k in differ
             )
             raise ValueError(
-                f"{path.parent} holds another run ({details}). Choose another directory, "
-                "or remove this one to start afresh."
+                f"{path.parent} holds another run ({details}). Choose another "
+                "directory, or remove this one to start afresh."
             )
 
     def restore(self, run: T) -> T:

@@ -46,7 +46,7 @@ class History(NamedTuple):
     loss: np.ndarray
     """Mean training loss since the last validation; nan at the start."""
     rmse: np.ndarray
-    """Mean RMSE on the held-out paths."""
+    """Mean RMSE on the held-out paths; nan where the solver diverged."""
     evaluations: np.ndarray
     """Network evaluations spent on training so far (forward 1, reverse 2)."""
     seconds: np.ndarray
@@ -63,7 +63,7 @@ class Fitted(NamedTuple):
     @property
     def rmse(self) -> float:
         """Validation RMSE of the solver."""
-        return float(np.min(self.history.rmse))
+        return float(np.nanmin(self.history.rmse))
 
     @property
     def start_rmse(self) -> float:
@@ -134,8 +134,8 @@ def fit(
             raise ValueError(f"{name} must be at least 1; got {value}.")
     if not 1 <= batch_size <= training.size:
         raise ValueError(
-            f"batch_size must lie in 1 .. {training.size}, the number of training paths; "
-            f"got {batch_size}."
+            f"batch_size must lie in 1 .. {training.size}, the number of training "
+            f"paths; got {batch_size}."
         )
     began = time.perf_counter()
     theta = family.init()
@@ -179,46 +179,42 @@ def fit(
         unit="it",
         disable=not progress,
     ) as bar:
-        while (done := int(run.state.iteration)) < iterations and run.state.alive:
-            length = min(validate_every, iterations - done)
-            state, trace = _iterate(
-                family,
-                loss,
-                optimizer,
-                batch_size,
-                length,
-                run.state,
-                field,
-                training,
-                key,
-            )
-            spent = int(state.iteration)
-            score = validate(state.theta)
-            if not np.isfinite(score):
-                state = state._replace(alive=jnp.array(False))
-            best = state.theta if score < run.history.rmse.min() else run.best_theta
-            seconds = before + time.perf_counter() - began
-            history = _append(
-                run.history,
-                spent,
-                np.mean(trace),
-                score,
-                spent * per_iteration,
-                seconds,
-            )
-            run = _Run(state, best, history)
-            bar.update(spent - done)
-            bar.set_postfix_str(_postfix(history))
+        try:
+            while (done := int(run.state.iteration)) < iterations and run.state.alive:
+                length = min(validate_every, iterations - done)
+                state, trace = _iterate(
+                    family, loss, optimizer, batch_size, length,
+                    run.state, field, training, key,
+                )  # fmt: skip
+                spent, score = int(state.iteration), validate(state.theta)
+                if not np.isfinite(score):
+                    state = state._replace(alive=jnp.array(False))
+                better = score < np.nanmin(run.history.rmse)
+                run = _Run(
+                    state,
+                    state.theta if better else run.best_theta,
+                    _append(
+                        run.history,
+                        spent,
+                        float(np.mean(trace)),
+                        score,
+                        spent * per_iteration,
+                        before + time.perf_counter() - began,
+                    ),
+                )
+                bar.update(spent - done)
+                bar.set_postfix_str(_postfix(run.history))
+                if store is not None:
+                    store.save(spent, run)
+        finally:  # also on Ctrl-C: what was done is kept
             if store is not None:
-                store.save(spent, run)
-    if store is not None:
-        store.finish(int(run.state.iteration), run)
+                store.finish(int(run.state.iteration), run)
     if not run.state.alive:
         where = f" Saved in {directory}." if directory else ""
         warnings.warn(
-            f"fit stopped at iteration {int(run.state.iteration)} of {iterations}: loss or "
-            "gradient not finite. The best iterate before that is kept; a smaller learning "
-            f"rate or gradient clipping helps.{where}",
+            f"fit stopped at iteration {int(run.state.iteration)} of {iterations}: "
+            "loss or gradient not finite. The best iterate before that is kept; "
+            f"a smaller learning rate or gradient clipping helps.{where}",
             stacklevel=2,
         )
     return Fitted(run.best_theta, family.build(run.best_theta), run.history, run.state)
@@ -263,13 +259,13 @@ def _probe(field: Any, paths: Paths) -> jax.Array:
     return field(t, first.x0) if first.c is None else field(t, first.x0, first.c)
 
 
-def _append(history: History, *entry: float) -> History:
+def _append(history: History, *entry: float | int) -> History:
     pairs = zip(history, entry, strict=True)
     return History(*(np.append(column, value) for column, value in pairs))
 
 
 def _postfix(history: History) -> str:
-    best, start = history.rmse.min(), history.rmse[0]
+    best, start = np.nanmin(history.rmse), history.rmse[0]
     return (
         f"loss {history.loss[-1]:.3g}, rmse {history.rmse[-1]:.3g} "
         f"(best {best:.3g}, start {start:.3g}), NFE {history.evaluations[-1]:.2g}"

@@ -1,11 +1,11 @@
 """Losses on ground-truth paths: RMSE-bound, LTE and direct RMSE.
 
 With x(t) the exact path, d_i the local and e_n the global truncation error in the RMS
-norm, e_n <= sum_i M_i d_i, where M_i = L_i L_{i+1} ... L_{n-1} and M_n = 1 are products of
-the steps' Lipschitz constants (equation 25). The bound (26) and LTE (all M_i = 1) need
-only one-step maps from exact states, so all n steps are evaluated together.
+norm, e_n <= sum_i M_i d_i, where M_i = L_i L_{i+1} ... L_{n-1} and M_n = 1 are products
+of the steps' Lipschitz constants (equation 25). The bound (26) and LTE (all M_i = 1)
+need only one-step maps from exact states, so all n steps are evaluated together.
 
-Every loss is called `loss(family, theta, field, paths)` and returns the mean over paths.
+Every loss is called `loss(family, theta, field, paths)`, and is a mean over paths.
 
 Reference: Shaul et al. (2024), arXiv 2310.19075, section 2.3 and appendix K.1.
 """

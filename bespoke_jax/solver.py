@@ -97,7 +97,7 @@ def _run(field, solver, x0, c, checkpoint, keep):
     slots = tuple(np.arange(n) % max(w - 1, 1) for w in (wx, wu))
     table = (rows.t, rows.a, _by_slot(rows.p), _by_slot(rows.q), slots)
     (x, _, _), states = jax.lax.scan(step, carry, table)
-    return jnp.concatenate([x0[None], states]) if keep else x
+    return x if states is None else jnp.concatenate([x0[None], states])
 
 
 # The w - 1 older entries of a window live in a ring: entry j sits in slot

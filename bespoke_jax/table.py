@@ -27,9 +27,9 @@ class Solver(NamedTuple):
     a: Any
     """(n,) weight of the initial state x_0."""
     p: Any
-    """(n, wx) weights of x_i, x_{i-1}, ...; entries that would reach before x_0 are 0."""
+    """(n, wx) weights of x_i, x_{i-1}, ...; 0 where they would reach before x_0."""
     q: Any
-    """(n, wu) weights of u_i, u_{i-1}, ...; entries that would reach before u_0 are 0."""
+    """(n, wu) weights of u_i, u_{i-1}, ...; 0 where they would reach before u_0."""
     end: Any
     """() time of the sample x_n, in (0, 1]."""
 
@@ -57,9 +57,9 @@ def check_form(solver: Any) -> Solver:
     )
     if not ok:
         raise ValueError(
-            "a Solver needs t (n,), a (n,), p (n, wx), q (n, wu) with n, wu >= 1, and a "
-            f"scalar end; got t {shapes.t}, a {shapes.a}, p {shapes.p}, q {shapes.q}, "
-            f"end {shapes.end}. Stacks of solvers go through jax.vmap."
+            "a Solver needs t (n,), a (n,), p (n, wx), q (n, wu) with n, wu >= 1, and "
+            f"a scalar end; got t {shapes.t}, a {shapes.a}, p {shapes.p}, "
+            f"q {shapes.q}, end {shapes.end}. Stacks of solvers go through jax.vmap."
         )
     return solver
 

@@ -80,8 +80,9 @@ def trace(
         end: the time of the sample, in (0, 1].
 
     Returns:
-        The solver in float64 on the host, with the smallest windows that the recursion's
-        own references need; `a` holds references to x_0 from beyond the x window.
+        The solver in float64 on the host, with the smallest windows that the
+        recursion's own references need; `a` holds references to x_0 from beyond
+        the x window.
 
     Raises:
         ValueError: no evaluation, a first evaluation away from x_0, a nonlinear

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from bespoke_jax.paths import Paths
+
 
 class Mixture(NamedTuple):
     """Weights (modes,), means (modes, dim), standard deviations (modes,)."""
@@ -23,10 +25,14 @@ class Mixture(NamedTuple):
     s: Any
 
 
-def random_mixture(seed: int, dim: int = 2, modes: int = 3, std: float = 0.3) -> Mixture:
+def random_mixture(
+    seed: int, dim: int = 2, modes: int = 3, std: float = 0.3
+) -> Mixture:
     rng = np.random.default_rng(seed)
     return Mixture(
-        np.full(modes, 1.0 / modes), rng.standard_normal((modes, dim)), np.full(modes, std)
+        np.full(modes, 1.0 / modes),
+        rng.standard_normal((modes, dim)),
+        np.full(modes, std),
     )
 
 
@@ -85,3 +91,13 @@ def gaussian_flow(schedule, mixture: Mixture, x, start, end):
     (a, sig), (b, tau) = schedule(jnp.asarray(start)), schedule(jnp.asarray(end))
     ratio = jnp.sqrt((b * s) ** 2 + tau**2) / jnp.sqrt((a * s) ** 2 + sig**2)
     return b * mu + ratio * (x - a * mu)
+
+
+def gaussian_paths(schedule, mixture: Mixture, size: int, end: float, knots: int = 257):
+    """Paths of the closed-form flow, dense enough for the interpolation to be exact."""
+    x0 = jax.random.normal(jax.random.key(0), (size, mixture.mu.shape[1]))
+    times = jnp.linspace(0.0, end, knots)
+    flow = lambda t: gaussian_flow(schedule, mixture, x0, 0.0, t)
+    states = jax.vmap(flow, out_axes=1)(times)
+    slopes = jax.vmap(field(schedule, mixture), (0, 1), 1)(times, states)
+    return Paths(x0, states[:, -1], None, times, states, slopes, jnp.asarray(end))

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import GAUSSIAN, Mixture, field, gaussian_flow
+from oracles import GAUSSIAN, Mixture, field, gaussian_flow, gaussian_paths
 from test_scale_time import CALO, perturbed
 
 import bespoke_jax as bj
@@ -24,17 +24,7 @@ SCHEDULE, END = bj.schedules.Cosine(), 0.98
 FIELD = field(SCHEDULE, GAUSSIAN)
 
 
-def exact_paths(size=4, knots=257) -> Paths:
-    """Paths of the closed-form flow, dense enough for the interpolation to be exact."""
-    x0 = jax.random.normal(jax.random.key(0), (size, 2))
-    times = jnp.linspace(0.0, END, knots)
-    flow = lambda t: gaussian_flow(SCHEDULE, GAUSSIAN, x0, 0.0, t)
-    states = jax.vmap(flow, out_axes=1)(times)
-    slopes = jax.vmap(FIELD, (0, 1), 1)(times, states)
-    return Paths(x0, states[:, -1], None, times, states, slopes, jnp.asarray(END))
-
-
-PATHS = exact_paths()
+PATHS = gaussian_paths(SCHEDULE, GAUSSIAN, 4, END)
 
 
 def bound_on_exact_paths(family, theta):

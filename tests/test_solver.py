@@ -155,11 +155,11 @@ def test_new_coefficients_and_weights_do_not_retrace():
         return wave(w, t, x)
 
     x0 = jnp.ones((2, 3))
+    weighted = lambda w: Partial(counted, jnp.asarray(w))
     for seed in range(3):
-        field = Partial(counted, jnp.asarray(1.0 + seed))
-        bj.sample(field, random_solver(seed, 6, 2, 2), x0)
+        bj.sample(weighted(1.0 + seed), random_solver(seed, 6, 2, 2), x0)
     assert len(traces) == 1
-    bj.sample(field, random_solver(0, 7, 2, 2), x0)
+    bj.sample(weighted(1.0), random_solver(0, 7, 2, 2), x0)
     assert len(traces) == 2
 
     @jax.jit
@@ -230,7 +230,9 @@ def test_checkpoint_keeps_one_evaluation_in_memory():
 
         solver = bj.solvers.euler(steps=n)
         compiled = jax.jit(jax.grad(loss)).lower(solver, w).compile()
-        return compiled.memory_analysis().temp_size_in_bytes
+        analysis = compiled.memory_analysis()
+        assert analysis is not None
+        return analysis.temp_size_in_bytes
 
     state = x0.size * x0.dtype.itemsize
     # From 4 to 32 steps: 28 more stored states with checkpoint, and without it the

@@ -1,4 +1,4 @@
-"""Learned families of solvers: one paper a file, each constructor returns a `Family`."""
+"""Learned families of solvers: one paper a file, each returns a `Family`."""
 
 from bespoke_jax.families.family import Family, Steps
 from bespoke_jax.families.scale_time import scale_time

@@ -84,7 +84,7 @@ def scale_time(
         end: end of the interval, in (0, 1]; below 1 where the field is singular there.
 
     Returns:
-        The same `Family` object for the same arguments, so that compiled code is reused.
+        The same `Family` for the same arguments, so that compiled code is reused.
 
     Raises:
         ValueError: steps, base, learn or end out of range.
@@ -144,7 +144,7 @@ def _nodes(spec: _Spec, theta: Any) -> _Nodes:
 
 
 def _values(spec: _Spec, theta: Any) -> dict[str, jax.Array]:
-    """r, t, s at all nodes; t_dot, s_dot at those with an evaluation (the first ones)."""
+    """r, t, s at all nodes; t_dot, s_dot at the evaluated ones, which come first."""
     return {"r": jnp.asarray(spec.r), **_nodes(spec, theta)._asdict()}
 
 
@@ -156,7 +156,7 @@ def _steps(spec: _Spec, theta: Any) -> Steps:
     # Row k produces the input of stage k + 1, the last row the end of the step.
     weights = np.concatenate([a[1:], b[None]])  # (row, l)
     divisor = jnp.concatenate([s_k[:, 1:], s[1:, None]], axis=1)  # (n, row)
-    factor = h * weights[None] / divisor[:, :, None]  # (n, row, l)
+    factor = jnp.asarray(h * weights[None]) / divisor[:, :, None]  # (n, row, l)
     on_w, on_u = factor * s_dot[:, None, :], factor * (t_dot * s_k)[:, None, :]
     on_w = on_w.at[:, :, 0].add(s[:-1, None] / divisor)  # w_0 is x_i
     # (S) counts back from the latest: column k of row `row` is stage row - k.

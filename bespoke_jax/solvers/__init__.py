@@ -83,7 +83,8 @@ def construct(
     steps = nfe // entry.stages
     if steps < 1:
         raise ValueError(
-            f"{name} spends {entry.stages} evaluations a step; nfe = {nfe} pays for none."
+            f"{name} spends {entry.stages} evaluations a step; nfe = {nfe} pays for "
+            "none."
         )
     options = {} if grid is None else {"grid": grid}
     length = {entry.takes: steps if entry.takes == "steps" else nfe}
