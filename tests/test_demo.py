@@ -110,7 +110,7 @@ def test_denoises_better_than_the_best_linear_filter(name, digits):
     gain = C @ np.linalg.inv(C + (sigma / alpha) ** 2 * np.eye(len(m)))
     linear = m + (x_t.reshape(len(x_t), -1) / alpha - m) @ gain.T
     wiener = np.mean((linear - x_1.reshape(len(x_1), -1)) ** 2)
-    assert ours < 0.8 * wiener
+    assert ours < 0.85 * wiener
 
 
 @pytest.mark.parametrize("name", demo.NAMES)
@@ -122,8 +122,8 @@ def test_samples_have_the_statistics_of_digits(name, digits):
     x0 = jax.random.normal(jax.random.key(0), (256, *model.shape), jnp.float32)
     solver = bj.solvers.midpoint(steps=12, end=model.end)
     x1 = np.asarray(jax.jit(bj.sample)(model.field, solver, x0))
-    # 256 samples: a pixel's mean is known to 0.75 / 16 = 0.05 (one deviation).
-    for statistic, tolerance in ((np.mean, 0.08), (np.std, 0.08)):
+    # Averaged over pixels, 256 digits of the data set themselves are off by 0.03.
+    for statistic, tolerance in ((np.mean, 0.05), (np.std, 0.05)):
         gap = statistic(x1, axis=0) - statistic(digits.train, axis=0)
         assert np.sqrt(np.mean(gap**2)) < tolerance
     ink = lambda x: x.mean((1, 2, 3))

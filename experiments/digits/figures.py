@@ -101,6 +101,11 @@ def samples(sheets: dict[str, np.ndarray], rows: int) -> plt.Figure:
         axis.imshow(sheet, cmap=shades, vmin=-1, vmax=1)
         axis.set_title(label, fontsize=9, loc="left", pad=3)
         axis.set_axis_off()
+    figure.supxlabel(
+        "One place in the three lower sheets is one draw of noise. 8x8 pixels,"
+        " white -1 to black 1.",
+        fontsize=9,
+    )
     return figure
 
 
