@@ -104,8 +104,18 @@ def _check_names(argv: list[str], commands: dict[str, Command]) -> None:
 
 
 def _first_sentence(box: str) -> str:
-    """The message of a tyro error box: its lines up to the first rule."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    message = lines or box.split("\n")
-    rule = next((i for i, line in enumerate(message) if line.startswith("─")), None)
-    return " ".join(" ".join(message[:rule]).split()).rstrip(".")
+    """The message of a tyro error: what stands between the title and the next rule.
+
+    The title is in the box's upper edge or, where there is no Unicode, a line above
+    the first rule.
+    """
+    parts: list[list[str]] = [[]]
+    for line in box.splitlines():
+        text = line.strip("│ ")
+        if not text.strip("─-") or text[0] in "╭╰":
+            parts.append([])
+        else:
+            parts[-1].append(text)
+    parts = [part for part in parts if part]
+    message = parts[0] if "╭" in box or len(parts) == 1 else parts[1]
+    return " ".join(message).rstrip(".")

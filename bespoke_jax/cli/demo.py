@@ -1,8 +1,8 @@
 """`bespoke demo`: the whole job on a digits model that comes with the library."""
 
-TRAINING, VALIDATION, TEST = 320, 128, 512
+TRAINING, VALIDATION, TEST = 320, 128, 256
 ITERATIONS, LR, BATCH_SIZE = 400, 1e-2, 40
-BUDGETS = (4, 8, 16, 32)
+BUDGETS = (4, 8, 16)
 """NFE of the generic solvers' curves."""
 
 

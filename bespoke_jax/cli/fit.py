@@ -35,7 +35,15 @@ def fit(
     """
     from bespoke_jax.cli import display, fitting, models, work
 
-    fitting.check(nfe=nfe, base=base, loss=loss, lr=lr)
+    fitting.check(
+        nfe=nfe,
+        base=base,
+        loss=loss,
+        iterations=iterations,
+        lr=lr,
+        batch_size=batch_size,
+        paths=paths,
+    )
     card = work.writable(out, suffix=".json")
     loaded = models.load(model)
     exact = work.ground_truth(
@@ -50,7 +58,7 @@ def fit(
         iterations=iterations,
         lr=lr,
         batch_size=batch_size,
-        validation=0.2,
+        validation=fitting.VALIDATION,
         key=work.key(seed, "fit batches"),
         directory=directory or None,
         progress=progress,

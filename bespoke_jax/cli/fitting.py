@@ -20,6 +20,8 @@ LOSSES = {
     "lte": losses.lte,
     "rmse": losses.rmse,
 }
+VALIDATION = 0.2
+"""The part of the paths that `bespoke fit` holds out."""
 BASES = ("midpoint", "euler", "ralston", "heun", "kutta3", "heun3", "rk4")
 
 
@@ -56,11 +58,20 @@ def steps_for(nfe: int, base: str) -> int:
     return nfe // stages
 
 
-def check(*, nfe: int, base: str, loss: str, lr: float) -> None:
+def check(
+    *,
+    nfe: int,
+    base: str,
+    loss: str,
+    iterations: int,
+    lr: float,
+    batch_size: int,
+    paths: int,
+) -> None:
     """What can be wrong with a fit's arguments, before anything is computed.
 
     Raises:
-        ValueError: as `steps_for`; an unknown loss; a learning rate that is not > 0.
+        ValueError: as `steps_for`; an unknown loss; a number out of range.
     """
     steps_for(nfe, base)
     if loss not in LOSSES:
@@ -70,6 +81,14 @@ def check(*, nfe: int, base: str, loss: str, lr: float) -> None:
         )
     if not lr > 0:
         raise ValueError(f"--lr must be above 0; got {lr}")
+    if iterations < 1:
+        raise ValueError(f"--iterations must be at least 1; got {iterations}")
+    training = paths - max(1, round(VALIDATION * paths))
+    if not 1 <= batch_size <= training:
+        raise ValueError(
+            f"--batch-size must lie in 1 .. {training}, what --paths {paths} leaves "
+            f"for training; got {batch_size}"
+        )
 
 
 def fit_solver(

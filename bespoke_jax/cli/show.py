@@ -30,7 +30,7 @@ def show(
                 if value not in (None, "")
             ],
         ),
-        "x_{i+1} = a_i x_0 + sum_k p_ik x_{i-k} + sum_k q_ik u_{i-k},  u_i = u(t_i, x_i)",
+        "x_{i+1} = a_i x_0 + sum_k p_ik x_{i-k} + sum_k q_ik u(t_{i-k}, x_{i-k})",
         display.table(
             "",
             (">i", ">t", ">a", "p: weights of x_i, x_{i-1}, ...", "q: of u_i, ..."),
