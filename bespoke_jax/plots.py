@@ -102,7 +102,7 @@ def rmse_against_nfe(
 
     Args:
         curves: solver name to its (NFE, RMSE) pairs, drawn as lines.
-        fitted: solver name to one (NFE, RMSE), drawn as a star, its value in the legend.
+        fitted: solver name to one (NFE, RMSE), a star with its value in the legend.
         title: over the axes.
     """
     figure = Figure(figsize=(5.6, 4.0), layout="constrained")
