@@ -7,11 +7,13 @@ from diffrax (`reference`), families learn (`families`, `fit`), one scan runs th
 
 from bespoke_jax import (
     card,
+    demo,
     families,
     fields,
     grids,
     losses,
     metrics,
+    paths,
     reference,
     schedules,
     solvers,
@@ -19,6 +21,7 @@ from bespoke_jax import (
 from bespoke_jax._version import __version__
 from bespoke_jax.families import Family
 from bespoke_jax.fit import Fitted, fit
+from bespoke_jax.model import Model
 from bespoke_jax.paths import Paths
 from bespoke_jax.solver import (
     Solver,
@@ -32,6 +35,7 @@ from bespoke_jax.solver import (
 __all__ = [
     "Family",
     "Fitted",
+    "Model",
     "Paths",
     "Solver",
     "canonical",
@@ -43,6 +47,7 @@ __all__ = [
     "grids",
     "losses",
     "metrics",
+    "paths",
     "reference",
     "sample",
     "schedules",

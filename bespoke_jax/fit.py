@@ -160,6 +160,7 @@ def fit(
             "batch_size": batch_size,
             "validate_every": validate_every,
             "key": np.asarray(jax.random.key_data(key)).tolist(),
+            "optimizer": fingerprint(_first_update(optimizer, run.state)),
             "data": fingerprint((run.state, training, held_out)),
             "field": fingerprint(_probe(field, training)),
         }
@@ -270,3 +271,9 @@ def _postfix(history: History) -> str:
         f"loss {history.loss[-1]:.3g}, rmse {history.rmse[-1]:.3g} "
         f"(best {best:.3g}, start {start:.3g}), NFE {history.evaluations[-1]:.2g}"
     )
+
+
+def _first_update(optimizer: optax.GradientTransformation, state: TrainState) -> Any:
+    """What the optimiser makes of a gradient of ones: tells learning rates apart."""
+    ones = jax.tree.map(jnp.ones_like, state.theta)
+    return optimizer.update(ones, state.opt_state, state.theta)[0]

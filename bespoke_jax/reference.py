@@ -95,7 +95,7 @@ def solve(
         knots, interpolation = _choose_knots(
             field, pilots, fine, tight_states, rtol, atol
         )
-        states, nfe = [], []
+        states, slopes, nfe = [], [], []
         for start in range(0, x0.shape[0], batch_size):
             stop = min(start + batch_size, x0.shape[0])
             x, cond = _batch(x0, c, start, start + batch_size)
@@ -103,12 +103,14 @@ def solve(
             _raise_on_failure(
                 ys, result, fine[knots], start, stop, rtol, atol, max_steps
             )
-            states.append(ys[: stop - start])
-            nfe.append(_PER_STEP * steps[: stop - start] + _TO_START)
-            bar.update(stop - start)
+            kept = stop - start
+            states.append(ys[:kept])
+            slopes.append(_slopes(field, fine[knots], ys, cond, batch_size)[:kept])
+            nfe.append(_PER_STEP * steps[:kept] + _TO_START)
+            bar.update(kept)
             bar.set_postfix_str(f"{np.concatenate(nfe).mean():.0f} NFE per path")
-        states, nfe = jnp.concatenate(states), np.concatenate(nfe)
-        slopes = _slopes(field, fine[knots], states, c, batch_size)
+    states, slopes = jnp.concatenate(states), jnp.concatenate(slopes)
+    nfe = np.concatenate(nfe)
     off = jax.vmap(rms)(states[: tight_states.shape[0]] - tight_states[:, knots])
     at_knots = slopes.shape[0] * slopes.shape[1] + tight_states.shape[0] * fine.size
     spent = nfe.sum() + tight_nfe + at_knots
@@ -256,7 +258,8 @@ def _raise_on_failure(ys, result, ts, start, stop, rtol, atol, max_steps):
         f"(samples {first}{', ...' if len(bad) > 8 else ''}); the earliest stopped "
         f"after t = {reached.min():.6g} of {ts[-1]:.6g} at rtol = {rtol:g}, "
         f"atol = {atol:g}, within {max_steps} steps. Noise and data predictions are "
-        "singular at t = 1 (use end < 1); otherwise loosen the tolerance or raise max_steps."
+        "singular at t = 1 (use end < 1); otherwise loosen the tolerance or raise "
+        "max_steps."
     )
 
 

@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
-import jax
+# Reading cached programs, XLA logs pages on CPU features that it does not use.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

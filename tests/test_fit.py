@@ -110,6 +110,8 @@ def test_another_run_in_the_same_directory_is_refused(tmp_path):
         fit(directory=tmp_path, iterations=50)
     with pytest.raises(ValueError, match="holds another run .key"):
         fit(directory=tmp_path, iterations=25, key=jax.random.key(7))
+    with pytest.raises(ValueError, match="holds another run .optimizer"):
+        fit(directory=tmp_path, iterations=25, optimizer=optax.adam(2e-2))
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(ValueError, match="not readable"):
         fit(directory=tmp_path, iterations=25)
