@@ -11,6 +11,6 @@ import jax  # noqa: E402
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Compilation dominates the suite on a CPU; the cache survives between runs.
-_CACHE = Path(os.environ.get("BESPOKE_TEST_CACHE", Path(__file__).parents[1] / ".cache"))
+_CACHE = Path(__file__).parents[1] / ".cache"
 jax.config.update("jax_compilation_cache_dir", str(_CACHE / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
