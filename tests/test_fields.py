@@ -147,7 +147,6 @@ class Module(linen.Module):
     [
         (lambda: fields.as_field(3.0), "expected a field"),
         (lambda: fields.as_field(Module()), "from_flax"),
-        (lambda: fields.as_field(functools.partial(jnp.add, 1.0)), "Partial"),
         (
             lambda: fields.from_prediction(jnp.sin, schedules.CondOT(), "nois"),
             "did you mean 'noise'",
@@ -170,6 +169,30 @@ class Module(linen.Module):
 def test_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_as_field_traces_the_arrays_of_a_partial():
+    traces = []
+
+    def network(w, t, x):
+        traces.append(None)
+        return w * x
+
+    solve = jax.jit(lambda field, x: field(0.5, x))
+    for w in (1.0, 2.0, 3.0):
+        field = fields.as_field(functools.partial(network, jnp.asarray(w)))
+        assert float(solve(field, jnp.ones(1))[0]) == w
+    assert len(traces) == 1
+
+
+def test_as_field_takes_any_other_callable_as_static():
+    class Network:
+        def __call__(self, t, x):
+            return 2 * x
+
+    field = fields.as_field(Network())
+    assert jax.tree.leaves(field) == []
+    assert float(jax.jit(lambda f, x: f(0.5, x))(field, jnp.ones(1))[0]) == 2.0
 
 
 def test_as_field_keeps_a_pytree_and_wraps_a_function():

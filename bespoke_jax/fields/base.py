@@ -1,12 +1,13 @@
 """What all fields share: accepting a callable, calling it, times and coefficients."""
 
 import difflib
-import inspect
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen, nnx
 from jax.tree_util import Partial
 from jaxtyping import Float
@@ -17,13 +18,13 @@ from bespoke_jax._types import Arr, Conditioning, Schedule, State
 def as_field(f: Any) -> Callable[..., Any]:
     """A field or network in the one form that may be an argument of a jitted function.
 
-    A callable that is a pytree (a `jax.tree_util.Partial`) is returned unchanged, a
-    plain Python or jitted function becomes `Partial(f)`. A function is compared by
-    identity: define it once, not in a loop.
+    A callable that is a pytree (a `jax.tree_util.Partial`) is returned unchanged. A
+    `functools.partial` over arrays becomes one, so that its arrays are traced. Any
+    other callable becomes `Partial(f)`: it is compared by identity (define it once,
+    not in a loop), and arrays that it holds are constants of the compiled code.
 
     Raises:
-      ValueError: for a Flax module (see `from_flax`) and for any other object, whose
-        arrays would be frozen into the compiled code.
+      ValueError: for a Flax module (see `from_flax`) and for what is not callable.
     """
     if isinstance(f, linen.Module | nnx.Module):
         raise ValueError(
@@ -32,7 +33,11 @@ def as_field(f: Any) -> Callable[..., Any]:
         )
     if callable(f) and not jax.tree_util.all_leaves([f]):
         return f
-    if inspect.isroutine(f) or (callable(f) and hasattr(f, "__wrapped__")):
+    if isinstance(f, functools.partial):
+        bound = jax.tree.leaves((f.args, f.keywords))
+        if all(isinstance(leaf, jax.Array | np.ndarray) for leaf in bound):
+            return Partial(f.func, *f.args, **f.keywords)
+    if callable(f):
         return Partial(f)
     raise ValueError(
         "expected a field: a function of (t, x) or (t, x, c), or a callable pytree "
