@@ -134,7 +134,7 @@ def test_help_names_every_flag(command, capsys):
         "": [*COMMANDS],
         "demo": ["--model", "--nfe", "--out", "--seed", "fm_ot, fm_cs or eps_vp"],
         "sample": ["SOLVER"],
-        "compare": ["[SOLVER ...]"],
+        "compare": ["--solvers", "--nfe"],
         "show": ["CARD"],
     }
     assert all(word in out for word in expected.get(command, []))
@@ -244,8 +244,8 @@ def test_fit_then_compare(folder, capsys):
     assert (folder / "solver.json").read_text().split('"solver": {')[1] == first
     capsys.readouterr()
 
-    names = "compare solver.json euler midpoint rk4 --nfe 4 9 --n 128 --out t.json"
-    assert main(names.split()) == 0
+    line = "compare --solvers solver.json euler midpoint rk4 --nfe 4 9"
+    assert main([*line.split(), "--n", "128", "--out", "t.json"]) == 0
     rows = json.loads((folder / "t.json").read_text())
     found = {(row["solver"], row["nfe"]): row["rmse_mean"] for row in rows}
     assert list(found) == [

@@ -1,19 +1,9 @@
 """`bespoke compare`: cards and generic solvers on the same held-out noises."""
 
-from typing import Annotated
-
-import tyro
-
 
 def compare(
-    solvers: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[SOLVER ...]")
-    ] = (
-        "euler",
-        "midpoint",
-        "rk4",
-    ),
     *,
+    solvers: tuple[str, ...] = ("euler", "midpoint", "rk4"),
     model: str = "",
     nfe: tuple[int, ...] = (8,),
     n: int = 256,
