@@ -85,6 +85,7 @@ def fit(
     paths: Paths,
     *,
     key: jax.Array,
+    start: Any = None,
     loss: Any = losses.rmse_bound,
     optimizer: optax.GradientTransformation | None = None,
     iterations: int = 1000,
@@ -102,6 +103,8 @@ def fit(
         field: the velocity field that the paths solve.
         paths: ground truth from `reference.solve`.
         key: source of the batches.
+        start: iterate 0: a Solver that lies in the family, a theta (such as
+            `families.from_schedules` returns), or None for the family's base solver.
         loss: `loss(family, theta, field, paths) -> ()`, from `bespoke_jax.losses`.
         optimizer: any optax optimiser; None is Adam at the paper's 2e-3.
         iterations: optimiser steps.
@@ -118,7 +121,8 @@ def fit(
         Never worse on the held-out paths than the start.
 
     Raises:
-        ValueError: arguments out of range, or a directory that holds another fit.
+        ValueError: arguments out of range, a start outside the family, or a directory
+            that holds another fit.
 
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2 and appendix F.
     """
@@ -138,7 +142,10 @@ def fit(
             f"paths; got {batch_size}."
         )
     began = time.perf_counter()
-    theta = family.init()
+    if start is None:
+        theta = family.init()
+    else:
+        theta = family.init(start) if isinstance(start, Solver) else start
     # Statistics and certificate are for people: not worth a place in compiled code.
     training, held_out = (
         p._replace(stats=None, certificate=None) for p in (training, held_out)

@@ -1,4 +1,4 @@
-"""What a learned family is: four pure functions."""
+"""What a learned family is: a handful of pure functions."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,19 +15,24 @@ class Steps(NamedTuple):
     """(n + 1,) t_0 .. t_n, the ends of the steps."""
     rows: Solver
     """Each step as a solver of its own, stacked: leaves with leading axis n."""
-    lipschitz: Callable[[float], jax.Array]
-    """L_tau -> (n,) Lipschitz constants L_0 .. L_{n-1} of x -> step(t_i, x)."""
+    lipschitz: Callable[[Any], jax.Array]
+    """L_tau -> (n,) Lipschitz constants L_0 .. L_{n-1} of x -> step(t_i, x).
+
+    L_tau is a number, or a function of time such as `losses.lipschitz` returns."""
 
 
 class Family(NamedTuple):
     """A set of solvers with learnable numbers theta, any pytree of arrays."""
 
     name: str
-    init: Callable[[], Any]
-    """() -> theta of the base solver."""
+    init: Callable[..., Any]
+    """() -> theta of the base solver; (solver) -> theta with build(theta) = solver,
+    where the solver lies in the family; else a ValueError."""
     build: Callable[[Any], Solver]
     """theta -> the solver; pure, differentiable."""
     steps: Callable[[Any], Steps]
     """theta -> its one-step maps."""
     values: Callable[[Any], dict[str, jax.Array]]
     """theta -> the paper's constrained quantities at their nodes."""
+    effective: Callable[[Any], dict[str, jax.Array]]
+    """theta -> numbers that are equal where, and only where, two solvers are the same."""

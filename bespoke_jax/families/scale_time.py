@@ -21,47 +21,24 @@ Generative Flow Models, arXiv 2310.19075, sections 2.1-2.2 and appendix F.
 
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.families._scale_time_inverse import step_coefficients, values_of
+from bespoke_jax.families._scale_time_nodes import (
+    LEARN,
+    Spec,
+    check_values,
+    identity,
+    nodes_from,
+    theta_from,
+)
 from bespoke_jax.families.family import Family, Steps
-from bespoke_jax.solvers.runge_kutta import TABLEAUX, Tableau
+from bespoke_jax.solvers.runge_kutta import TABLEAUX
 from bespoke_jax.table import Solver
-
-LEARN = {
-    "both": ("t", "t_dot", "s", "s_dot"),
-    "time": ("t", "t_dot"),
-    "scale": ("s", "s_dot"),
-}
-
-
-class _Spec(NamedTuple):
-    """Host constants of one family member."""
-
-    steps: int
-    tableau: Tableau
-    end: float
-    learn: tuple[str, ...]
-    r: np.ndarray  # (n m + 1,) distinct nodes in [0, 1], m per step
-    stage: np.ndarray  # (n, stages) node of each stage
-    evaluated: int  # nodes with an evaluation: n m, or n m + 1 if some c = 1
-
-    @property
-    def begin(self) -> np.ndarray:
-        """(n + 1,) nodes at which the steps begin and the last one ends."""
-        return np.linspace(0, len(self.r) - 1, self.steps + 1).astype(int)
-
-
-class _Nodes(NamedTuple):
-    """The paper's quantities at all nodes; rates beyond `evaluated` do not exist."""
-
-    t: jax.Array
-    t_dot: jax.Array
-    s: jax.Array
-    s_dot: jax.Array
 
 
 @lru_cache
@@ -71,10 +48,22 @@ def scale_time(
     """The scale-time family with n = `steps` steps of a Runge-Kutta base.
 
     theta holds unconstrained numbers: times as log-increments relative to the last one
-    (softmax keeps them ordered), t' and s as logarithms (positive), s' as it is. The
-    start equals the base solver on the uniform grid: t_r = end r, t' = end, s = 1,
-    s' = 0. Free numbers for n steps: 4n - 1 (euler), 8n - 1 (midpoint, ralston),
-    4n + 1 (heun), 8n + 1 (kutta3, rk4), 12n - 1 (heun3).
+    (softmax keeps them ordered), t' and s as logarithms (positive), s' as it is.
+    Free numbers for n steps: 4n - 1 (euler), 8n - 1 (midpoint, ralston), 4n + 1 (heun),
+    8n + 1 (kutta3, rk4), 12n - 1 (heun3).
+
+    `init()` is the base solver on the uniform grid: t_r = end r, t' = end, s = 1,
+    s' = 0. `init(values)` takes values at the nodes named as `values` returns them
+    (missing ones as in `init()`), see `from_path` and `from_schedules`. `init(solver)`
+    is exact for every solver in the family of euler, midpoint or ralston: DDIM lies in
+    that of euler, DPM-Solver-2 in that of midpoint. Other bases know their base solver.
+
+    Some of theta is redundant: s can be rescaled at nodes where only ratios of it
+    count. `effective(theta)` is what remains, the same for equal solvers: times t
+    (n, stages) and, (n,) each, A, B of x_{i+1} = A x_i + B u_i (euler) or P .. E of
+    w = P x_i + Q u_i, x_{i+1} = C x_i + D w + E u(w) (two stages); for more stages the
+    canonical a (n, stages), b (n, stages, stages) of each step. Of 4n - 1 numbers
+    3n - 1 remain (euler), of 8n - 1 7n - 1 (midpoint, ralston).
 
     Args:
         steps: n, at least 1; the solver spends n times the base's stages.
@@ -87,7 +76,8 @@ def scale_time(
         The same `Family` for the same arguments, so that compiled code is reused.
 
     Raises:
-        ValueError: steps, base, learn or end out of range.
+        ValueError: steps, base, learn or end out of range. `init`: a start outside the
+            family or beyond what `learn` can represent, naming the number at fault.
     """
     if base not in TABLEAUX:
         near = get_close_matches(base, TABLEAUX, n=2) or list(TABLEAUX)
@@ -107,49 +97,44 @@ def scale_time(
     # A stage at c = 1 is the first node of the next step, at index (i + 1) m.
     column = np.where(tableau.c == 1, m, np.searchsorted(inner, tableau.c))
     stage = m * np.arange(steps)[:, None] + column
-    spec = _Spec(steps, tableau, end, LEARN[learn], r, stage, int(stage.max()) + 1)
     suffix = "" if learn == "both" else f", {learn} only"
+    name = f"scale_time({base}, {steps} steps{suffix})"
+    spec = Spec(name, steps, tableau, end, learn, r, stage, int(stage.max()) + 1)
     return Family(
-        name=f"scale_time({base}, {steps} steps{suffix})",
+        name=name,
         init=partial(_init, spec),
         build=partial(_build, spec),
         steps=partial(_steps, spec),
         values=partial(_values, spec),
+        effective=partial(_effective, spec),
     )
 
 
-def _init(spec: _Spec) -> dict[str, jax.Array]:
-    log_gaps = np.log(np.diff(spec.r))
-    start = {
-        "t": log_gaps[:-1] - log_gaps[-1],
-        "t_dot": np.zeros(spec.evaluated),
-        "s": np.zeros(len(spec.r) - 1),
-        "s_dot": np.zeros(spec.evaluated),
-    }
-    dtype = jnp.promote_types(jnp.float32, jnp.result_type(float))
-    return {name: jnp.asarray(start[name], dtype) for name in spec.learn}
-
-
-def _nodes(spec: _Spec, theta: Any) -> _Nodes:
-    theta = {**_init(spec._replace(learn=LEARN["both"])), **theta}
-    gaps = jax.nn.softmax(jnp.append(theta["t"], 0.0))
-    # t_n = end exactly: the sum of a softmax is 1 only up to rounding.
-    t = spec.end * jnp.concatenate([jnp.zeros(1), jnp.cumsum(gaps)[:-1], jnp.ones(1)])
-    return _Nodes(
-        t=t,
-        t_dot=spec.end * jnp.exp(theta["t_dot"]),
-        s=jnp.concatenate([jnp.ones(1), jnp.exp(theta["s"])]),
-        s_dot=theta["s_dot"],
+def _init(spec: Spec, start: Any = None) -> dict[str, jax.Array]:
+    if start is None:
+        return theta_from(spec, identity(spec))
+    if isinstance(start, Solver):
+        return theta_from(spec, values_of(spec, start))
+    if isinstance(start, dict):
+        return theta_from(spec, check_values(spec, start))
+    raise ValueError(
+        "a start is None (the base solver), a Solver or a dict of values at the nodes; "
+        f"got {type(start).__name__}."
     )
 
 
-def _values(spec: _Spec, theta: Any) -> dict[str, jax.Array]:
+def _values(spec: Spec, theta: Any) -> dict[str, jax.Array]:
     """r, t, s at all nodes; t_dot, s_dot at the evaluated ones, which come first."""
-    return {"r": jnp.asarray(spec.r), **_nodes(spec, theta)._asdict()}
+    return {"r": jnp.asarray(spec.r), **nodes_from(spec, theta)._asdict()}
 
 
-def _steps(spec: _Spec, theta: Any) -> Steps:
-    nodes, (a, b, _, _) = _nodes(spec, theta), spec.tableau
+def _effective(spec: Spec, theta: Any) -> dict[str, jax.Array]:
+    rows = _steps(spec, theta).rows
+    return step_coefficients(rows.t, rows)
+
+
+def _steps(spec: Spec, theta: Any) -> Steps:
+    nodes, (a, b, _, _) = nodes_from(spec, theta), spec.tableau
     h, stages = 1.0 / spec.steps, spec.tableau.stages
     s, t = nodes.s[spec.begin], nodes.t[spec.begin]
     t_k, t_dot, s_k, s_dot = (value[spec.stage] for value in nodes)  # (n, stages)
@@ -170,8 +155,9 @@ def _steps(spec: _Spec, theta: Any) -> Steps:
     )
     rows = Solver(t_k, jnp.zeros_like(t_k), p, q[:, :, : reach + 1], t[1:])
 
-    def lipschitz(l_tau: float) -> jax.Array:
-        growth = jnp.abs(s_dot) / s_k + t_dot * l_tau  # L of u_bar at the stages
+    def lipschitz(l_tau: Any) -> jax.Array:
+        l_u = l_tau(t_k) if callable(l_tau) else l_tau
+        growth = jnp.abs(s_dot) / s_k + t_dot * l_u  # L of u_bar at the stages
         stage_l = []
         for k in range(stages):
             inside = sum(abs(a[k, l]) * stage_l[l] for l in range(k))
@@ -182,7 +168,7 @@ def _steps(spec: _Spec, theta: Any) -> Steps:
     return Steps(t, rows, lipschitz)
 
 
-def _build(spec: _Spec, theta: Any) -> Solver:
+def _build(spec: Spec, theta: Any) -> Solver:
     rows = _steps(spec, theta).rows
     flat = lambda leaf: leaf.reshape(-1, *leaf.shape[2:])
     return Solver(

@@ -1,0 +1,149 @@
+"""Numbers of a scale-time family: theta and the values t, t', s, s' at its nodes.
+
+theta holds unconstrained numbers: times as log-increments relative to the last one
+(softmax keeps them ordered), t' and s as logarithms (positive), s' as it is.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bespoke_jax.solvers.runge_kutta import Tableau
+
+LEARN = {
+    "both": ("t", "t_dot", "s", "s_dot"),
+    "time": ("t", "t_dot"),
+    "scale": ("s", "s_dot"),
+}
+FIXED = {"time": "s = 1 and s' = 0", "scale": "t = end r and t' = end"}
+
+
+class Spec(NamedTuple):
+    """Host constants of one family member."""
+
+    name: str
+    steps: int
+    tableau: Tableau
+    end: float
+    learn: str
+    r: np.ndarray  # (n m + 1,) distinct nodes in [0, 1], m per step
+    stage: np.ndarray  # (n, stages) node of each stage
+    evaluated: int  # nodes with an evaluation: n m, or n m + 1 if some c = 1
+
+    @property
+    def begin(self) -> np.ndarray:
+        """(n + 1,) nodes at which the steps begin and the last one ends."""
+        return np.linspace(0, len(self.r) - 1, self.steps + 1).astype(int)
+
+
+class Nodes(NamedTuple):
+    """The paper's quantities at all nodes; rates beyond `evaluated` do not exist."""
+
+    t: Any
+    t_dot: Any
+    s: Any
+    s_dot: Any
+
+
+def identity(spec: Spec) -> Nodes:
+    """The base solver: t_r = end r, t' = end, s = 1, s' = 0."""
+    return Nodes(
+        t=spec.end * spec.r,
+        t_dot=np.full(spec.evaluated, spec.end),
+        s=np.ones(len(spec.r)),
+        s_dot=np.zeros(spec.evaluated),
+    )
+
+
+def theta_from(spec: Spec, nodes: Nodes) -> dict[str, jax.Array]:
+    """The learned numbers of given host values; the inverse of `nodes_from`."""
+    log_gaps = np.log(np.diff(nodes.t))
+    numbers = {
+        "t": log_gaps[:-1] - log_gaps[-1],
+        "t_dot": np.log(nodes.t_dot / spec.end),
+        "s": np.log(nodes.s[1:]),
+        "s_dot": nodes.s_dot,
+    }
+    dtype = jnp.promote_types(jnp.float32, jnp.result_type(float))
+    return {name: jnp.asarray(numbers[name], dtype) for name in LEARN[spec.learn]}
+
+
+def nodes_from(spec: Spec, theta: Any) -> Nodes:
+    """The values at the nodes; those that are not learned are the identity's."""
+    theta = {**theta_from(spec._replace(learn="both"), identity(spec)), **theta}
+    gaps = jax.nn.softmax(jnp.append(theta["t"], 0.0))
+    # t_n = end exactly: the sum of a softmax is 1 only up to rounding.
+    t = spec.end * jnp.concatenate([jnp.zeros(1), jnp.cumsum(gaps)[:-1], jnp.ones(1)])
+    return Nodes(
+        t=t,
+        t_dot=spec.end * jnp.exp(theta["t_dot"]),
+        s=jnp.concatenate([jnp.ones(1), jnp.exp(theta["s"])]),
+        s_dot=theta["s_dot"],
+    )
+
+
+def tolerance(*arrays: Any) -> float:
+    """What counts as equal: rounding of the coarsest dtype, theta's included."""
+    dtypes = [jnp.result_type(float), *(np.asarray(leaf).dtype for leaf in arrays)]
+    return max(1e-9, 100 * max(float(jnp.finfo(dtype).eps) for dtype in dtypes))
+
+
+def check_values(spec: Spec, values: dict[str, Any]) -> Nodes:
+    """Host values at the nodes, missing ones the identity's, or what is wrong.
+
+    Raises:
+        ValueError: unknown names, wrong lengths, values that are not finite, times
+            that do not increase from 0 to end, s_0 other than 1, t' or s not positive,
+            or a value that `learn` keeps fixed moved.
+    """
+    base = identity(spec)
+    if unknown := set(values) - {"r", *Nodes._fields}:
+        raise ValueError(
+            f"values of {spec.name} are named {list(Nodes._fields)}; "
+            f"got {sorted(unknown)}."
+        )
+    given = {name: values.get(name, want) for name, want in base._asdict().items()}
+    close = tolerance(*given.values())
+    nodes = Nodes(**{k: np.asarray(v, np.float64) for k, v in given.items()})
+    at = lambda node: f"at r = {spec.r[node]:.4g}"
+    for name, got, want in zip(Nodes._fields, nodes, base, strict=True):
+        if got.shape != want.shape:
+            raise ValueError(
+                f"{name} of {spec.name} must have shape {want.shape}; got {got.shape}."
+            )
+        if not np.isfinite(got).all():
+            node = np.flatnonzero(~np.isfinite(got))[0]
+            raise ValueError(
+                f"{name} must be finite; {at(node)} it is {got[node]}. "
+                "Where the path has infinite rates at the data end, use end < 1."
+            )
+    off = np.abs([nodes.t[0], nodes.t[-1] - spec.end, nodes.s[0] - 1.0])
+    if off.max() > close:
+        raise ValueError(
+            f"{spec.name} needs t[0] = 0, t[-1] = end = {spec.end} and s[0] = 1; got "
+            f"{nodes.t[0]:.6g}, {nodes.t[-1]:.6g} and {nodes.s[0]:.6g}."
+        )
+    gaps = np.append(np.diff(nodes.t), np.inf)
+    for name, got in {
+        "t[i+1] - t[i]": gaps,
+        "t_dot": nodes.t_dot,
+        "s": nodes.s,
+    }.items():
+        if got.min() <= 0:
+            node = np.argmin(got)
+            raise ValueError(
+                f"{name} must be positive; {at(node)} it is {got[node]:.6g}. "
+                "Where the path has infinite rates at the data end, use end < 1."
+            )
+    for name in set(Nodes._fields) - set(LEARN[spec.learn]):
+        got, want = getattr(nodes, name), getattr(base, name)
+        moved = np.abs(got - want)
+        if moved.max() > close * max(1.0, np.abs(got).max()):
+            node = np.argmax(moved)
+            raise ValueError(
+                f"learn={spec.learn!r} keeps {FIXED[spec.learn]}; this start needs "
+                f"{name} = {got[node]:.6g} {at(node)}. Use learn='both'."
+            )
+    return nodes
