@@ -5,18 +5,25 @@ norm, e_n <= sum_i M_i d_i, where M_i = L_i L_{i+1} ... L_{n-1} and M_n = 1 are 
 of the steps' Lipschitz constants (equation 25). The bound (26) and LTE (all M_i = 1)
 need only one-step maps from exact states, so all n steps are evaluated together.
 
-Every loss is called `loss(family, theta, field, paths)`, and is a mean over paths.
+Every loss is called `loss(family, theta, field, paths)`, and is a mean over paths. The
+exact states come from the paths' cached interpolant, or with `online=True`, as in the
+paper, from a reference solve at the current t_i inside the loss.
 
 Reference: Shaul et al. (2024), arXiv 2310.19075, section 2.3 and appendix K.1.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from bespoke_jax._types import Scalar
 from bespoke_jax.families import Family, Steps
+from bespoke_jax.fields import as_field
+from bespoke_jax.lipschitz import Lipschitz, lipschitz
 from bespoke_jax.paths import Paths, at, rms
+from bespoke_jax.reference import solve_at
 from bespoke_jax.solver import sample
 
 
@@ -26,8 +33,10 @@ def rmse_bound(
     field: Any,
     paths: Paths,
     *,
-    l_tau: float = 1.0,
+    l_tau: Scalar | Callable[[Any], Any] = 1.0,
     sequential: bool = False,
+    online: bool = False,
+    tolerance: float = 1e-5,
 ) -> jax.Array:
     """The RMSE-bound loss E sum_i M_i d_i (equation 26).
 
@@ -36,10 +45,14 @@ def rmse_bound(
         theta: its parameters.
         field: the velocity field.
         paths: ground truth.
-        l_tau: L_tau, standing for the Lipschitz constant of the field (the paper: 1).
-            The value bounds the RMSE only where it is at least that constant.
+        l_tau: L_tau, standing for the Lipschitz constant of the field (the paper: 1),
+            or a function of time such as `lipschitz` measures. The loss bounds the RMSE
+            only where it is at least that constant.
         sequential: one step at a time instead of one batched network call, so that
             the peak memory of the gradient does not grow with n.
+        online: solve for x(t_i) instead of reading the paths between their knots; far
+            more network evaluations, no interpolation error. Only x0 of paths is used.
+        tolerance: relative and absolute tolerance of the online solve.
 
     Returns:
         () loss.
@@ -47,11 +60,19 @@ def rmse_bound(
     steps = family.steps(theta)
     tail = jnp.cumprod(steps.lipschitz(l_tau)[:0:-1])[::-1]  # M_1 .. M_{n-1}
     weights = jnp.append(tail, jnp.ones((), tail.dtype))
-    return _step_parallel(steps, weights, field, paths, sequential)
+    truth = _solved(steps, field, paths, tolerance) if online else None
+    return _step_parallel(steps, weights, field, paths, sequential, truth)
 
 
 def lte(
-    family: Family, theta: Any, field: Any, paths: Paths, *, sequential: bool = False
+    family: Family,
+    theta: Any,
+    field: Any,
+    paths: Paths,
+    *,
+    sequential: bool = False,
+    online: bool = False,
+    tolerance: float = 1e-5,
 ) -> jax.Array:
     """The sum of local truncation errors E sum_i d_i (appendix K.1).
 
@@ -59,7 +80,8 @@ def lte(
     """
     steps = family.steps(theta)
     weights = jnp.ones_like(steps.times[1:])
-    return _step_parallel(steps, weights, field, paths, sequential)
+    truth = _solved(steps, field, paths, tolerance) if online else None
+    return _step_parallel(steps, weights, field, paths, sequential, truth)
 
 
 def rmse(
@@ -92,32 +114,47 @@ def x_aux(paths: Paths, t: jax.Array) -> jax.Array:
     Returns:
         (m, N, *shape) states.
     """
-    fixed = jax.lax.stop_gradient(t)
-    x, v = jax.lax.stop_gradient(at(paths, fixed))
-    shift = jnp.expand_dims((t - fixed).astype(x.dtype), tuple(range(1, x.ndim)))
-    return x + v * shift
+    return _expand(t, *at(paths, jax.lax.stop_gradient(t)))
+
+
+def _expand(t: jax.Array, x: jax.Array, v: jax.Array) -> jax.Array:
+    """x + v (t - sg t) with nothing but t differentiated."""
+    x, v = jax.lax.stop_gradient((x, v))
+    shift = (t - jax.lax.stop_gradient(t)).astype(x.dtype)
+    return x + v * jnp.expand_dims(shift, tuple(range(1, x.ndim)))
+
+
+def _solved(steps: Steps, field: Any, paths: Paths, tolerance: float):
+    """(n + 1, N, *shape) states and velocities at t_0 .. t_n by a reference solve."""
+    times, field = jax.lax.stop_gradient((steps.times, as_field(field)))
+    return solve_at(field, paths, times, rtol=tolerance, atol=tolerance)
 
 
 def _step_parallel(
-    steps: Steps, weights: jax.Array, field: Any, paths: Paths, sequential: bool
+    steps: Steps, weights: jax.Array, field: Any, paths: Paths, sequential: bool, truth
 ) -> jax.Array:
-    """E sum_i weights_i d_{i+1}, d_{i+1} = ||x(t_{i+1}) - step(t_i, x(t_i))||."""
+    """E sum_i weights_i d_{i+1}, d_{i+1} = ||x(t_{i+1}) - step(t_i, x(t_i))||.
+
+    truth: states and velocities at the times, or None to read them from the paths.
+    """
+    exact_at = lambda t, xv: x_aux(paths, t) if xv is None else _expand(t, *xv)
     if not sequential:
-        exact = x_aux(paths, steps.times)
+        exact = exact_at(steps.times, truth)
         errors = _local_errors(steps.rows, field, exact[:-1], exact[1:], paths.c)
         return jnp.sum(weights * jnp.mean(errors, axis=1).astype(weights.dtype))
 
     @jax.checkpoint
     def one(total, step):
-        rows, ends, weight = step
-        exact = x_aux(paths, ends)
+        rows, ends, xv, weight = step
+        exact = exact_at(ends, xv)
         rows = jax.tree.map(lambda leaf: leaf[None], rows)
         errors = _local_errors(rows, field, exact[:1], exact[1:], paths.c)
         return total + weight * jnp.mean(errors).astype(weight.dtype), None
 
-    ends = jnp.stack([steps.times[:-1], steps.times[1:]], axis=1)
+    pairs = lambda leaf: jnp.stack([leaf[:-1], leaf[1:]], axis=1)
+    ends, xv = jax.tree.map(pairs, (steps.times, truth))
     zero = jnp.zeros((), weights.dtype)
-    return jax.lax.scan(one, zero, (steps.rows, ends, weights))[0]
+    return jax.lax.scan(one, zero, (steps.rows, ends, xv, weights))[0]
 
 
 def _local_errors(rows, field, before, after, c) -> jax.Array:
@@ -148,6 +185,33 @@ def _local_errors(rows, field, before, after, c) -> jax.Array:
     return jax.vmap(rms)(after - xs[-1])
 
 
+class Tightness(NamedTuple):
+    """How far the bound of equation 26 lies above the RMSE it bounds: their ratios."""
+
+    rmse: jax.Array
+    """() direct RMSE, the denominator."""
+    paper: jax.Array
+    """() at L_tau = 1; below 1 it is no bound."""
+    constant: jax.Array
+    """() at L_tau = the largest measured norm."""
+    along: jax.Array
+    """() at L_tau(t) = the measured norm at that time."""
+
+
+def tightness(
+    family: Family, theta: Any, field: Any, paths: Paths, *, measured: Lipschitz
+) -> Tightness:
+    """L_bes / L_RMSE at the paper's L_tau = 1 and at a measured one (equation 27).
+
+    Args:
+        family, theta, field, paths: as `rmse_bound`.
+        measured: from `lipschitz`, on the same field.
+    """
+    direct = rmse(family, theta, field, paths)
+    ratio = lambda l_tau: rmse_bound(family, theta, field, paths, l_tau=l_tau) / direct
+    return Tightness(direct, ratio(1.0), ratio(measured.largest), ratio(measured))
+
+
 def loss_name(loss: Any) -> str:
     """A readable name of a loss function, options of a `functools.partial` included."""
     if hasattr(loss, "func"):
@@ -156,4 +220,13 @@ def loss_name(loss: Any) -> str:
     return getattr(loss, "__name__", type(loss).__name__)
 
 
-__all__ = ["lte", "rmse", "rmse_bound", "x_aux"]
+__all__ = [
+    "Lipschitz",
+    "Tightness",
+    "lipschitz",
+    "lte",
+    "rmse",
+    "rmse_bound",
+    "tightness",
+    "x_aux",
+]

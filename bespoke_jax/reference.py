@@ -136,6 +136,48 @@ def solve(
     )
 
 
+def solve_at(
+    field: Any,
+    paths: Paths,
+    times: jax.Array,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 1e-5,
+    method: str = "tsit5",
+    max_steps: int = 4096,
+) -> tuple[jax.Array, jax.Array]:
+    """Exact states and velocities at given times, solved for again from paths.x0.
+
+    For use inside compiled code, where the times are not known before: the ground truth
+    "on line" of the Bespoke paper. `solve` and `paths.at` cost one solve for all fits.
+
+    Args:
+        field: the velocity field.
+        paths: only x0 and c are read.
+        times: (m,) from 0 to the end, not decreasing.
+        rtol, atol, method, max_steps: as `solve`.
+
+    Returns:
+        x and u(t, x), each (m, N, *shape). u is 0 at the first and the last time, whose
+        states are not moved and where it may be infinite. A sample whose solve fails is
+        inf from there on.
+
+    Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2.
+    """
+    times = jnp.asarray(times, paths.x0.dtype)
+    states, _, _, _ = _solve(
+        field, paths.x0, paths.c, times, rtol, atol, METHODS[method], max_steps
+    )
+    states = jnp.swapaxes(states, 0, 1)
+    # One time after the other: the memory of one network call.
+    inner = jax.lax.map(
+        lambda row: _velocities(field, row[0], row[1], paths.c),
+        (times[1:-1], states[1:-1]),
+    )
+    zero = jnp.zeros_like(states[:1])
+    return states, jnp.concatenate([zero, inner, zero])
+
+
 @eqx.filter_jit
 def _solve(field, x0, c, ts, rtol, atol, method, max_steps):
     """States at ts and the accepted times of independent solves, one per sample."""
@@ -289,4 +331,14 @@ def _check(x0, c, end, rtol, atol, method, batch_size):
         raise ValueError(f"x0 is not finite in samples {np.flatnonzero(~finite)[:8]}.")
 
 
-__all__ = ["METHODS", "Certificate", "Paths", "Stats", "at", "rms", "solve", "take"]
+__all__ = [
+    "METHODS",
+    "Certificate",
+    "Paths",
+    "Stats",
+    "at",
+    "rms",
+    "solve",
+    "solve_at",
+    "take",
+]

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.tree_util import Partial
 from oracles import GAUSSIAN, Mixture, field, gaussian_flow, gaussian_paths
 from test_scale_time import CALO, perturbed
 
@@ -25,6 +26,7 @@ FIELD = field(SCHEDULE, GAUSSIAN)
 
 
 PATHS = gaussian_paths(SCHEDULE, GAUSSIAN, 4, END)
+CONDITIONAL = Partial(lambda field, t, x, c: c[:, None] * field(t, x), FIELD)
 
 
 def bound_on_exact_paths(family, theta):
@@ -44,20 +46,26 @@ def bound_on_exact_paths(family, theta):
     return total
 
 
+def value_and_grad(loss, theta):
+    # Jitted as a whole: one by one, each operation would compile on its own.
+    return jax.jit(jax.value_and_grad(loss))(theta)
+
+
 @pytest.mark.parametrize("base", ["euler", "midpoint"])
 def test_bound_and_its_gradient_are_those_of_the_exact_path(base):
     family = scale_time(3, base=base, end=END)
     theta = perturbed(family, 0)
-    got = jax.value_and_grad(
-        lambda theta: losses.rmse_bound(family, theta, FIELD, PATHS)
-    )(theta)
-    want = jax.value_and_grad(lambda theta: bound_on_exact_paths(family, theta))(theta)
+    got = value_and_grad(lambda th: losses.rmse_bound(family, th, FIELD, PATHS), theta)
+    want = value_and_grad(lambda th: bound_on_exact_paths(family, th), theta)
     chex.assert_trees_all_close(got, want, rtol=1e-6, atol=1e-8)
 
 
 def test_x_aux_has_the_value_and_derivative_of_the_path():
     t = jnp.array([0.1, 0.5, 0.9])
-    got, rate = jax.jvp(lambda t: losses.x_aux(PATHS, t), (t,), (jnp.ones(3),))
+    aux = jax.jit(
+        lambda t: jax.jvp(lambda t: losses.x_aux(PATHS, t), (t,), (1 + 0 * t,))
+    )
+    got, rate = aux(t)
     want = jax.vmap(lambda t: gaussian_flow(SCHEDULE, GAUSSIAN, PATHS.x0, 0.0, t))(t)
     chex.assert_trees_all_close(got, want, atol=1e-9)
     chex.assert_trees_all_close(rate, jax.vmap(FIELD)(t, want), atol=1e-6)
@@ -69,7 +77,7 @@ def test_no_gradient_reaches_the_ground_truth():
     loss = lambda states: losses.rmse_bound(
         family, theta, FIELD, PATHS._replace(states=states)
     )
-    assert float(jnp.abs(jax.grad(loss)(PATHS.states)).max()) == 0.0
+    assert float(jnp.abs(jax.jit(jax.grad(loss))(PATHS.states)).max()) == 0.0
 
 
 def test_interpolation_is_exact_on_cubics():
@@ -89,20 +97,47 @@ def test_one_step_at_a_time_is_the_same_loss(loss):
     family = scale_time(4, end=END)
     theta = perturbed(family, 1)
     both = [
-        jax.value_and_grad(
-            lambda theta, s=sequential: loss(family, theta, FIELD, PATHS, sequential=s)
-        )(theta)
+        value_and_grad(
+            lambda th, s=sequential: loss(family, th, FIELD, PATHS, sequential=s), theta
+        )
         for sequential in (False, True)
     ]
     chex.assert_trees_all_close(*both, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "sequential"), [(losses.rmse_bound, True), (losses.lte, False)]
+)
+def test_online_ground_truth_is_the_same_loss(loss, sequential):
+    """Solving at t_i inside the loss: cached value and gradient, to the tolerance."""
+    family = scale_time(3, end=END)
+    theta = perturbed(family, 1)
+    field, paths = CONDITIONAL, PATHS._replace(c=jnp.ones(PATHS.size))
+    both = [
+        jax.jit(
+            jax.value_and_grad(lambda theta, o=options: loss(
+                family, theta, field, paths, sequential=sequential, **o))
+        )(theta)
+        for options in ({}, {"online": True, "tolerance": 1e-9})
+    ]  # fmt: skip
+    chex.assert_trees_all_close(*both, rtol=1e-6, atol=1e-7)
+
+
+def test_online_ground_truth_reads_nothing_but_the_noise():
+    family = scale_time(1, end=END)  # one step: no inner time to solve for
+    bare = PATHS._replace(states=None, slopes=None, knots=None)
+    loss = partial(losses.lte, family, family.init(), FIELD)
+    got = jax.jit(lambda paths: loss(paths, online=True, tolerance=1e-9))(bare)
+    assert float(got) == pytest.approx(float(loss(PATHS)), rel=1e-8)
 
 
 def test_checkpointed_direct_loss_is_the_same():
     family = scale_time(4, end=END)
     theta = perturbed(family, 1)
     both = [
-        jax.value_and_grad(partial(losses.rmse, checkpoint=flag), argnums=1)(
-            family, theta, FIELD, PATHS
+        value_and_grad(
+            lambda th, f=flag: losses.rmse(family, th, FIELD, PATHS, checkpoint=f),
+            theta,
         )
         for flag in (False, True)
     ]
@@ -137,10 +172,11 @@ def test_conditioning_reaches_every_step():
     slopes = jnp.broadcast_to(c[:, None, None], (3, 5, 2))
     paths = Paths(x0, states[:, -1], c, knots, states, slopes, 1.0)
     family = scale_time(3)
+    jitted = lambda loss: jax.jit(loss, static_argnums=(0, 2))
     for loss in (losses.rmse_bound, losses.lte, losses.rmse):
-        assert float(loss(family, family.init(), conditional, paths)) < 1e-11
+        assert jitted(loss)(family, family.init(), conditional, paths) < 1e-11
     sequential = partial(losses.rmse_bound, sequential=True)
-    assert float(sequential(family, family.init(), conditional, paths)) < 1e-11
+    assert jitted(sequential)(family, family.init(), conditional, paths) < 1e-11
 
 
 @pytest.mark.parametrize("entry", CALO[:6], ids=lambda e: e["id"])
@@ -166,3 +202,27 @@ def test_bound_agrees_with_calo_dreamer(entry):
         family, theta, field(bj.schedules.CondOT(), GOLDEN_A), paths
     )
     assert float(got) == pytest.approx(np.mean(extra["gte_bound"]), rel=1e-8)
+
+
+def test_one_step_at_a_time_needs_no_more_memory_for_more_steps():
+    def deep(w, t, x):
+        h = jnp.tile(x, (1, 32))
+        for _ in range(6):
+            h = jnp.tanh(h @ w)
+        return h[:, :2]
+
+    paths = gaussian_paths(SCHEDULE, GAUSSIAN, 256, END, knots=33)
+    w = jnp.eye(64)
+
+    def peak(n, sequential):
+        family = scale_time(n, end=END)
+        loss = lambda theta, w, paths: losses.rmse_bound(
+            family, theta, Partial(deep, w), paths, sequential=sequential
+        )
+        compiled = jax.jit(jax.grad(loss)).lower(family.init(), w, paths).compile()
+        analysis = compiled.memory_analysis()
+        assert analysis is not None
+        return analysis.temp_size_in_bytes
+
+    assert peak(24, True) <= 1.15 * peak(2, True)
+    assert peak(24, False) >= 6 * peak(2, False)  # the batched call pays for all n
