@@ -1,0 +1,47 @@
+"""DDIM, the first-order solver that all diffusion solvers share.
+
+Song, Meng and Ermon, 2020, arXiv 2010.02502, equation 12 with eta = 0.
+"""
+
+from typing import Any
+
+from bespoke_jax.solvers._steps import multistep
+from bespoke_jax.table import Solver
+
+
+def ddim(
+    schedule: Any,
+    *,
+    nfe: int,
+    grid: Any = "uniform",
+    end: float | int = 1 - 1e-3,
+    denoise: bool = False,
+) -> Solver:
+    """DDIM without noise: x_t = alpha_t x_1(s, x_s) + sigma_t eps(s, x_s).
+
+    Exact where x_1 and eps are constant along the path. Equals Euler in sigma / alpha,
+    Euler on CondOT whatever the schedule, and the first-order DPM-Solver,
+    DPM-Solver++, UniP, DEIS, SciRE and EDM-Euler.
+
+    Args:
+        schedule: the model's Gaussian path.
+        nfe: evaluations, one a step.
+        grid: a name, a callable or nfe + 1 increasing times; see `grids.resolve`. A
+            noise grid (log_snr, nsr, edm) of a schedule with alpha(0) = 0 counts from
+            log(alpha / sigma) = -5.1, its first time being moved to 0.
+        end: time of the sample in (0, 1]; an explicit grid has its own.
+        denoise: return the data prediction at the end, for one more evaluation.
+
+    Raises:
+        ValueError: nfe, grid or end out of range.
+    """
+    return multistep(
+        schedule,
+        lambda past, t, i: past[0].ddim(t),
+        nfe=nfe,
+        order=1,
+        grid=grid,
+        end=end,
+        coordinate=lambda p: p.t,
+        denoise=denoise,
+    )
