@@ -1,0 +1,180 @@
+"""Exponential integrators in lambda, on the noise or on the data prediction.
+
+With h = lambda_t - lambda_s the two exact solutions
+
+    x_t = alpha_t / alpha_s x_s - alpha_t int exp(-lambda) eps d lambda,
+    x_t = sigma_t / sigma_s x_s + sigma_t int exp(lambda) x_1 d lambda
+
+have the same form: for m = eps, scale c_t = sigma_t and e = h, and for m = x_1,
+c_t = alpha_t and e = -h, a polynomial m = sum_k m_k ((lambda - lambda_s) / h)^k / k!
+is integrated as x_t = ddim - c_t sum_k phi_{k+1}(e) m_k. DPM-Solver takes the first,
+DPM-Solver++ the second.
+"""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from bespoke_jax.solvers import _steps
+from bespoke_jax.solvers._prediction import Point, Prediction
+from bespoke_jax.solvers._steps import check_variant
+from bespoke_jax.table import Solver
+from bespoke_jax.tracing import Linear
+
+VARIANTS = ("dpmsolver", "taylor")
+MULTISTEP_VARIANTS = (*VARIANTS, "exact")
+
+
+class Kind(NamedTuple):
+    """What is interpolated: the prediction m, its scale c_t, the sign of e = +-h."""
+
+    m: Callable[[Prediction], Linear]
+    c: Callable[[Point], float]
+    sign: float
+
+
+NOISE = Kind(lambda p: p.eps, lambda t: t.sigma, 1.0)
+DATA = Kind(lambda p: p.x1, lambda t: t.alpha, -1.0)
+
+
+def phi(e: float) -> tuple[float, float, float, float]:
+    """phi_1 = exp(e) - 1 and phi_{k+1} = phi_k / e - 1 / k!, up to phi_4.
+
+    In powers, phi_{k+1} = e / (k + 1)! + e^2 / (k + 2)! + ...
+    """
+    if abs(e) < 1:  # where the differences would cancel
+        terms = lambda k: (e**i / math.factorial(k + i) for i in range(1, 20))
+        return math.expm1(e), sum(terms(1)), sum(terms(2)), sum(terms(3))
+    phi_2 = math.expm1(e) / e - 1
+    phi_3 = phi_2 / e - 1 / 2
+    return math.expm1(e), phi_2, phi_3, phi_3 / e - 1 / 6
+
+
+def ratios(
+    r1: float | int | str, r2: float | int
+) -> dict[int, tuple[float, ...]] | None:
+    """Places of the stages by the order of the step, None for the grid's own."""
+    if r1 == "inner":
+        return None
+    if r1 == "paper":
+        return {2: (0.5,), 3: (1 / 3, 2 / 3)}
+    if isinstance(r1, str) or not 0 < r1 < 1:
+        raise ValueError(f'r1 must lie in (0, 1) or be "inner"; got {r1!r}.')
+    if not (0 < r2 < 1 and r1 != r2):
+        raise ValueError(f"r2 must lie in (0, 1) and differ from r1; got {r2!r}.")
+    return {2: (r1,), 3: (r1, r2)}
+
+
+def differences(
+    h: float, h0: float, h1: float, m0: Linear, m1: Linear, m2: Linear
+) -> tuple[Linear, Linear]:
+    """(D_1, D_2): slope and curvature at the newest of three values, times h and h^2.
+
+    h0 and h1 are the last two steps; D_2 is half of the second derivative's estimate.
+    """
+    r0, r1 = h0 / h, h1 / h
+    first, second = (1 / r0) * (m0 - m1), (1 / r1) * (m1 - m2)
+    D_2 = (1 / (r0 + r1)) * (first - second)
+    return first + r0 * D_2, D_2
+
+
+def lam(p: Point) -> float:
+    """The coordinate of the DPM-Solvers."""
+    return p.lam
+
+
+def singlestep(
+    kind: Kind,
+    schedule: Any,
+    orders: list[int],
+    grid: Any,
+    end: float | int,
+    r1: float | int | str,
+    r2: float | int,
+    variant: str,
+    denoise: bool,
+) -> Solver:
+    """DPM-Solver(++)-1, -2 and -3 steps, as many as `orders`."""
+    check_variant(variant, VARIANTS)
+
+    def step(predict, x, path, j):
+        s, *stages, t = path
+        h = t.lam - s.lam
+        m_s = predict(s, x)
+        x_t = m_s.ddim(t)
+        if not stages:
+            return x_t
+        r = [(p.lam - s.lam) / h for p in stages]
+        D_1 = kind.m(predict(stages[0], m_s.ddim(stages[0]))) - kind.m(m_s)
+        phi_1, phi_2, phi_3, _ = phi(kind.sign * h)
+        if len(stages) == 1:
+            weight = phi_1 / 2 if variant == "dpmsolver" else phi_2
+            return x_t - (kind.c(t) * weight / r[0]) * D_1
+        s2 = stages[1]
+        weight = phi(kind.sign * r[1] * h)[1] * r[1] / r[0]
+        x_s2 = m_s.ddim(s2) - (kind.c(s2) * weight) * D_1
+        D_2 = kind.m(predict(s2, x_s2)) - kind.m(m_s)
+        if variant == "dpmsolver":
+            return x_t - (kind.c(t) * phi_2 / r[1]) * D_2
+        # The parabola through the three values: slope and half curvature.
+        D_1, D_2 = (1 / r[0]) * D_1, (1 / r[1]) * D_2
+        slope = (1 / (r[1] - r[0])) * (r[1] * D_1 - r[0] * D_2)
+        curve = (1 / (r[1] - r[0])) * (D_2 - D_1)
+        return x_t - kind.c(t) * (phi_2 * slope + 2 * phi_3 * curve)
+
+    return _steps.singlestep(
+        schedule,
+        step,
+        orders=orders,
+        grid=grid,
+        end=end,
+        coordinate=lam,
+        at=schedule.time_at_log_snr,
+        ratios=ratios(r1, r2),
+        denoise=denoise,
+    )
+
+
+def multistep(
+    kind: Kind,
+    schedule: Any,
+    order: int,
+    nfe: int,
+    grid: Any,
+    end: float | int,
+    variant: str,
+    lower_order_final: bool,
+    denoise: bool,
+) -> Solver:
+    """DPM-Solver(++)-2M and -3M; the first step is DDIM, the second two-step."""
+    check_variant(variant, MULTISTEP_VARIANTS)
+
+    def step(past, t, i):
+        x_t = past[0].ddim(t)
+        if len(past) == 1:
+            return x_t
+        lams = [t.lam, *(m.at.lam for m in past)]
+        h, h_0, *older = (a - b for a, b in pairwise(lams))
+        phi_1, phi_2, phi_3, _ = phi(kind.sign * h)
+        m = [kind.m(p) for p in past]
+        if len(past) == 2:
+            weight = phi_1 / 2 if variant == "dpmsolver" else phi_2
+            return x_t - (kind.c(t) * weight * h / h_0) * (m[0] - m[1])
+        D_1, D_2 = differences(h, h_0, *older, *m)
+        # The program takes the second divided difference D_2 for the second
+        # derivative, which is twice that.
+        curve = 2 * phi_3 if variant == "exact" else phi_3
+        return x_t - kind.c(t) * (phi_2 * D_1 + curve * D_2)
+
+    return _steps.multistep(
+        schedule,
+        step,
+        nfe=nfe,
+        order=order,
+        grid=grid,
+        end=end,
+        coordinate=lam,
+        lower_order_final=lower_order_final,
+        denoise=denoise,
+    )

@@ -1,0 +1,169 @@
+"""DPM-Solver: exponential integrators on the noise prediction, in lambda = log-SNR / 2.
+
+With h = lambda_t - lambda_s the exact solution is
+
+    x_t = alpha_t / alpha_s x_s - alpha_t int exp(-lambda) eps d lambda.
+
+Lu, Zhou, Bao, Chen, Li and Zhu, 2022, arXiv 2206.00927: algorithms 1 and 2
+(DPM-Solver-2 and -3), section 3.4 (DPM-Solver-fast); the multistep forms are those of
+the authors' program. `variant` is that program's solver_type: "dpmsolver" as in the
+paper, "taylor" with the exact integrals of the Taylor polynomial.
+
+Every constructor takes a grid as a name, a callable or increasing times (outer times
+for singlestep methods); a noise grid (log_snr, nsr, edm) of a schedule with
+alpha(0) = 0 counts from lambda = -5.1 with its first time moved to 0. `end` is the time
+of the sample in (0, 1], unless the grid is explicit. `denoise` returns the data
+prediction at the end, for one more evaluation. Steps from or to an infinite lambda
+(t=0 of CondOT, t=1) consist of first-order steps.
+"""
+
+from functools import partial
+from typing import Any
+
+from bespoke_jax.solvers import _exponential
+from bespoke_jax.solvers._exponential import NOISE
+from bespoke_jax.solvers._steps import budget, check_order
+from bespoke_jax.solvers.ddim import ddim
+from bespoke_jax.table import Solver
+
+_singlestep = partial(_exponential.singlestep, NOISE)
+_multistep = partial(_exponential.multistep, NOISE)
+
+
+def dpm_solver_1(
+    schedule: Any,
+    *,
+    nfe: int,
+    grid: Any = "log_snr",
+    end: float | int = 1 - 1e-3,
+    denoise: bool = False,
+) -> Solver:
+    """DPM-Solver-1: alpha_t/alpha_s x - sigma_t (e^h - 1) eps; the same as `ddim`.
+
+    Lu et al., 2022, equation 3.7. Arguments and errors as `ddim`.
+    """
+    return ddim(schedule, nfe=nfe, grid=grid, end=end, denoise=denoise)
+
+
+def dpm_solver_2(
+    schedule: Any,
+    *,
+    nfe: int,
+    grid: Any = "log_snr",
+    end: float | int = 1 - 1e-3,
+    r1: float | int | str = 0.5,
+    variant: str = "dpmsolver",
+    denoise: bool = False,
+) -> Solver:
+    """DPM-Solver-2, singlestep, nfe // 2 steps of two evaluations.
+
+    s1 = t(lambda_s + r1 h), x_s1 by DDIM, and with D = eps(s1, x_s1) - eps(s, x_s)
+
+        x_t = ddim - sigma_t (e^h - 1) / (2 r1) D.
+
+    Args:
+        schedule: the model's Gaussian path.
+        nfe: evaluations to spend; an odd last one is not used.
+        grid: a name, a callable or the nfe // 2 + 1 outer times.
+        end: time of the sample in (0, 1].
+        r1: place of s1 inside a step, in (0, 1), or "inner": where a grid of the same
+            name has it; an explicit grid then lists all times.
+        variant: "dpmsolver", or "taylor" with D weighted by phi_2(h) / r1.
+        denoise: return the data prediction at the end, for one more evaluation.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+    return _singlestep(
+        schedule, budget(nfe, 2, "fixed"), grid, end, r1, 2 / 3, variant, denoise
+    )
+
+
+def dpm_solver_3(
+    schedule: Any,
+    *,
+    nfe: int,
+    grid: Any = "log_snr",
+    end: float | int = 1 - 1e-3,
+    r1: float | int | str = 1 / 3,
+    r2: float | int = 2 / 3,
+    variant: str = "dpmsolver",
+    denoise: bool = False,
+) -> Solver:
+    """DPM-Solver-3, singlestep, nfe // 3 steps of three evaluations.
+
+    With D_j = eps(s_j, x_sj) - eps(s, x_s) and phi_2(h) = (e^h - 1) / h - 1,
+
+        x_s2 = ddim - sigma_s2 r2 / r1 phi_2(r2 h) D_1,
+        x_t = ddim - sigma_t / r2 phi_2(h) D_2.
+
+    Arguments and errors as `dpm_solver_2`, with 0 < r1 < r2 < 1.
+    """
+    orders = budget(nfe, 3, "fixed")
+    return _singlestep(schedule, orders, grid, end, r1, r2, variant, denoise)
+
+
+def dpm_solver_fast(
+    schedule: Any,
+    *,
+    nfe: int,
+    order: int = 3,
+    grid: Any = "log_snr",
+    end: float | int = 1 - 1e-3,
+    r1: float | int | str = "paper",
+    variant: str = "dpmsolver",
+    denoise: bool = False,
+) -> Solver:
+    """DPM-Solver-fast: exactly nfe evaluations in steps of order up to 3 (or 2).
+
+    nfe = 3 K: K - 1 steps of order 3, one of 2, one of 1; otherwise steps of order 3
+    and one of order nfe mod 3 (order=2: likewise).
+
+    Args:
+        order: 2 or 3, the order of all but the last steps.
+        r1: "paper" (1/2, and 1/3 with 2/3), or "inner" as in `dpm_solver_2`.
+
+    Other arguments and errors as `dpm_solver_2`.
+    """
+    check_order(order, (2, 3))
+    if r1 not in ("paper", "inner"):
+        raise ValueError(f'r1 must be "paper" or "inner"; got {r1!r}.')
+    orders = budget(nfe, order, "agile")
+    return _singlestep(schedule, orders, grid, end, r1, 2 / 3, variant, denoise)
+
+
+def dpm_solver_2m(
+    schedule: Any,
+    *,
+    nfe: int,
+    grid: Any = "log_snr",
+    end: float | int = 1 - 1e-3,
+    variant: str = "dpmsolver",
+    lower_order_final: bool = True,
+    denoise: bool = False,
+) -> Solver:
+    """Two-step DPM-Solver on the noise prediction, as in the authors' program.
+
+    x_t = ddim - sigma_t (e^h - 1) / 2 D with D = (eps_0 - eps_-1) h / h_0. Arguments
+    and errors as `dpm_solver_pp_2m`.
+    """
+    return _multistep(schedule, 2, nfe, grid, end, variant, lower_order_final, denoise)
+
+
+def dpm_solver_3m(
+    schedule: Any,
+    *,
+    nfe: int,
+    grid: Any = "log_snr",
+    end: float | int = 1 - 1e-3,
+    variant: str = "dpmsolver",
+    lower_order_final: bool = True,
+    denoise: bool = False,
+) -> Solver:
+    """Three-step DPM-Solver on the noise prediction, as in the authors' program.
+
+    x_t = ddim - sigma_t (phi_2(h) D_1 + phi_3(h) D_2), D_2 the second divided
+    difference. That halves the curvature, hence order 2; variant="exact" doubles D_2
+    and has order 3. Arguments and errors as `dpm_solver_pp_3m`.
+    """
+    return _multistep(schedule, 3, nfe, grid, end, variant, lower_order_final, denoise)
