@@ -7,6 +7,7 @@ run with other settings is refused instead of being continued with the wrong sta
 import hashlib
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,12 +36,20 @@ class Checkpoints:
         settings: JSON-able description of the run; must equal that of the checkpoints
             already there.
         save_seconds: least time between two saves.
+        keep: how many saved steps to keep, the latest ones; None for all.
 
     Raises:
         ValueError: the directory holds another run, or is not a directory.
     """
 
-    def __init__(self, directory: Path, settings: dict[str, Any], save_seconds: float):
+    def __init__(
+        self,
+        directory: Path,
+        settings: dict[str, Any],
+        *,
+        save_seconds: float = 0.0,
+        keep: int | None = 2,
+    ):
         if directory.exists() and not directory.is_dir():
             raise ValueError(f"{directory} is a file; checkpoints need a directory.")
         directory.mkdir(parents=True, exist_ok=True)
@@ -49,7 +58,7 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             (directory / "checkpoints").absolute(),
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=2, enable_async_checkpointing=False, create=True
+                max_to_keep=keep, enable_async_checkpointing=False, create=True
             ),
         )
 
@@ -81,16 +90,20 @@ class Checkpoints:
         if latest is None:
             return run
         # The history grows, so shapes come from the checkpoint, structure from `run`.
-        leaves = self._manager.restore(latest, args=ocp.args.StandardRestore())
-        structure = jax.tree.structure(run)
-        names = [f"{i:04d}" for i in range(structure.num_leaves)]
+        likes, structure = jax.tree.flatten(run)
         values = [
-            np.asarray(leaves[name])
-            if isinstance(like, np.ndarray)
-            else jax.numpy.asarray(leaves[name])
-            for name, like in zip(names, jax.tree.leaves(run), strict=True)
+            value if isinstance(like, np.ndarray) else jax.numpy.asarray(value)
+            for value, like in zip(self._read(latest), likes, strict=True)
         ]
         return jax.tree.unflatten(structure, values)
+
+    def cached(self, step: int, compute: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+        """The arrays saved as `step`; else those of `compute()`, which are saved."""
+        if step in self._manager.all_steps():
+            return self._read(step)
+        arrays = compute()
+        self._write(step, arrays)
+        return arrays
 
     def save(self, step: int, run: Any) -> None:
         """Save, unless the last save was a moment ago."""
@@ -101,7 +114,15 @@ class Checkpoints:
         """Save the last state unless it is there already, and close."""
         if self._manager.latest_step() != step:
             self._write(step, run)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the directory."""
         self._manager.close()
+
+    def _read(self, step: int) -> list[np.ndarray]:
+        saved = self._manager.restore(step, args=ocp.args.StandardRestore())
+        return [np.asarray(saved[name]) for name in sorted(saved)]
 
     def _write(self, step: int, run: Any) -> None:
         leaves = {f"{i:04d}": np.asarray(v) for i, v in enumerate(jax.tree.leaves(run))}

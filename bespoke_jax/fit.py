@@ -171,7 +171,7 @@ def fit(
             "data": fingerprint((run.state, training, held_out)),
             "field": fingerprint(_probe(field, training)),
         }
-        store = Checkpoints(Path(directory), settings, save_seconds)
+        store = Checkpoints(Path(directory), settings, save_seconds=save_seconds)
         run = store.restore(run)
     if run.history.iteration.size == 0:
         run = run._replace(

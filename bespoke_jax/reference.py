@@ -11,20 +11,21 @@ Tsitouras (2011) and Dormand and Prince (1980) for the two pairs.
 
 import time
 from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import diffrax
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
 from bespoke_jax._types import Conditioning, State
+from bespoke_jax.adaptive import METHODS, batch_of, slopes_at, solve_each, velocities
+from bespoke_jax.checkpoint import Checkpoints, fingerprint
 from bespoke_jax.fields import as_field
-from bespoke_jax.paths import Certificate, Paths, Stats, at, rms, take
+from bespoke_jax.paths import Certificate, Paths, Stats, at, rms
 
-METHODS = {"tsit5": diffrax.Tsit5, "dopri5": diffrax.Dopri5}
 # Both pairs: 7 stages, the last shared with the next step; 1 to start, 2 to choose
 # the first step size.
 _PER_STEP, _TO_START = 6, 3
@@ -44,6 +45,7 @@ def solve(
     method: str = "tsit5",
     batch_size: int = 128,
     max_steps: int = 4096,
+    directory: str | Path | None = None,
     progress: bool = True,
 ) -> Paths:
     """Integrate dx/dt = u(t, x) from t = 0 to `end` adaptively, for every sample.
@@ -58,6 +60,8 @@ def solve(
         method: "tsit5" or "dopri5".
         batch_size: samples integrated together; bounds memory.
         max_steps: accepted and rejected steps allowed per sample.
+        directory: where to keep finished batches. The same call with the same directory
+            goes on after the last one, to the same paths.
         progress: show a progress bar.
 
     Returns:
@@ -65,7 +69,8 @@ def solve(
         same solve at ten times tighter tolerance (not below what the dtype resolves).
 
     Raises:
-        ValueError: arguments out of range, or non-finite x0.
+        ValueError: arguments out of range, non-finite x0, or a directory that holds
+            other paths.
         RuntimeError: a solve failed; names samples, the time reached and tolerance.
     """
     field, x0 = as_field(field), jnp.asarray(x0)
@@ -74,11 +79,27 @@ def solve(
     dtype = jnp.promote_types(x0.dtype, jnp.float32)
     x0 = x0.astype(dtype)
 
-    def run(x, c, ts, rtol, atol):
-        ys, accepted, result, steps = _solve(
-            field, x, c, jnp.asarray(ts, dtype), rtol, atol, METHODS[method], max_steps
+    def run(x, c, *numbers):
+        # As arrays: other times and tolerances do not compile again.
+        numbers = (jnp.asarray(value, dtype) for value in numbers)  # ts, rtol, atol
+        ys, accepted, result, steps = solve_each(
+            field, x, c, *numbers, METHODS[method], max_steps
         )
         return ys, np.asarray(accepted), np.asarray(result), np.asarray(steps)
+
+    store, cached = None, lambda step, compute: compute()
+    if directory is not None:
+        settings = {
+            "x0": fingerprint((x0, c)),
+            "end": float(end),
+            "rtol": rtol,
+            "atol": atol,
+            "method": method,
+            "batch_size": batch_size,
+            "field": fingerprint(velocities(field, end / 2, *batch_of(x0, c, 0, 1))),
+        }
+        store = Checkpoints(Path(directory), settings, keep=None)
+        cached = store.cached
 
     with tqdm(
         total=x0.shape[0],
@@ -86,31 +107,40 @@ def solve(
         unit="path",
         disable=not progress,
     ) as bar:
-        pilots = _batch(x0, c, 0, min(_PILOTS, x0.shape[0]))
+        pilots = batch_of(x0, c, 0, min(_PILOTS, x0.shape[0]))
         # What the dtype cannot resolve would only be rejected forever.
         floor = 10 * float(jnp.finfo(dtype).eps)
         tight = max(rtol / 10, min(rtol, floor)), max(atol / 10, min(atol, floor))
-        bar.set_postfix_str("placing knots")
-        fine, tight_states, tight_nfe = _pilot(run, pilots, end, tight, max_steps)
-        knots, interpolation = _choose_knots(
-            field, pilots, fine, tight_states, rtol, atol
-        )
-        states, slopes, nfe = [], [], []
-        for start in range(0, x0.shape[0], batch_size):
-            stop = min(start + batch_size, x0.shape[0])
-            x, cond = _batch(x0, c, start, start + batch_size)
-            ys, _, result, steps = run(x, cond, fine[knots], rtol, atol)
-            _raise_on_failure(
-                ys, result, fine[knots], start, stop, rtol, atol, max_steps
+
+        def place_knots():
+            fine, states, spent = _pilot(run, pilots, end, tight, max_steps)
+            knots, error = _choose_knots(field, pilots, fine, states, rtol, atol)
+            return fine, states, np.asarray(spent), knots, np.asarray(error)
+
+        def one_batch(start, stop, ts):
+            x, cond = batch_of(x0, c, start, start + batch_size)
+            ys, _, result, steps = run(x, cond, ts, rtol, atol)
+            _raise_on_failure(ys, result, ts, start, stop, rtol, atol, max_steps)
+            slopes = slopes_at(field, ts, ys, cond, batch_size)
+            return tuple(
+                leaf[: stop - start]
+                for leaf in (ys, slopes, _PER_STEP * steps + _TO_START)
             )
-            kept = stop - start
-            states.append(ys[:kept])
-            slopes.append(_slopes(field, fine[knots], ys, cond, batch_size)[:kept])
-            nfe.append(_PER_STEP * steps[:kept] + _TO_START)
-            bar.update(kept)
-            bar.set_postfix_str(f"{np.concatenate(nfe).mean():.0f} NFE per path")
-    states, slopes = jnp.concatenate(states), jnp.concatenate(slopes)
-    nfe = np.concatenate(nfe)
+
+        bar.set_postfix_str("placing knots")
+        fine, tight_states, tight_nfe, knots, interpolation = cached(0, place_knots)
+        parts = []
+        for i, start in enumerate(range(0, x0.shape[0], batch_size)):
+            stop = min(start + batch_size, x0.shape[0])
+            batch = partial(one_batch, start, stop, fine[knots])
+            parts.append(cached(i + 1, batch))
+            bar.update(stop - start)
+            mean = np.concatenate([steps for _, _, steps in parts]).mean()
+            bar.set_postfix_str(f"{mean:.0f} NFE per path")
+    if store is not None:
+        store.close()
+    states, slopes = (jnp.concatenate([part[k] for part in parts]) for k in (0, 1))
+    nfe = np.concatenate([steps for _, _, steps in parts])
     off = jax.vmap(rms)(states[: tight_states.shape[0]] - tight_states[:, knots])
     at_knots = slopes.shape[0] * slopes.shape[1] + tight_states.shape[0] * fine.size
     spent = nfe.sum() + tight_nfe + at_knots
@@ -165,63 +195,17 @@ def solve_at(
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2.
     """
     times = jnp.asarray(times, paths.x0.dtype)
-    states, _, _, _ = _solve(
+    states, _, _, _ = solve_each(
         field, paths.x0, paths.c, times, rtol, atol, METHODS[method], max_steps
     )
     states = jnp.swapaxes(states, 0, 1)
     # One time after the other: the memory of one network call.
     inner = jax.lax.map(
-        lambda row: _velocities(field, row[0], row[1], paths.c),
+        lambda row: velocities(field, row[0], row[1], paths.c),
         (times[1:-1], states[1:-1]),
     )
     zero = jnp.zeros_like(states[:1])
     return states, jnp.concatenate([zero, inner, zero])
-
-
-@eqx.filter_jit
-def _solve(field, x0, c, ts, rtol, atol, method, max_steps):
-    """States at ts and the accepted times of independent solves, one per sample."""
-
-    def one(x0, c):
-        def velocity(t, x, c):
-            lift = lambda leaf: leaf[None]
-            out = (
-                field(t, lift(x))
-                if c is None
-                else field(t, lift(x), jax.tree.map(lift, c))
-            )
-            return out[0].astype(x.dtype)
-
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(velocity),
-            method(),
-            ts[0],
-            ts[-1],
-            None,
-            x0,
-            args=c,
-            saveat=diffrax.SaveAt(
-                subs=[
-                    diffrax.SubSaveAt(ts=ts),
-                    diffrax.SubSaveAt(steps=True, fn=lambda t, x, c: t),
-                ]
-            ),
-            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
-            max_steps=max_steps,
-            throw=False,
-        )
-        assert solution.ys is not None  # SaveAt asks for them
-        states, times = solution.ys
-        ok = solution.result == diffrax.RESULTS.successful
-        return states, times, ok, solution.stats["num_steps"]
-
-    return jax.vmap(one, in_axes=(0, None if c is None else 0))(x0, c)
-
-
-def _batch(x0, c, start: int, stop: int):
-    """Samples start .. stop, the last one repeated where there are no more."""
-    index = np.minimum(np.arange(start, stop), x0.shape[0] - 1)
-    return x0[index], jax.tree.map(lambda leaf: leaf[index], c)
 
 
 def _pilot(run, pilots, end, tolerances, max_steps):
@@ -246,7 +230,7 @@ def _pilot(run, pilots, end, tolerances, max_steps):
 def _choose_knots(field, pilots, fine, states, rtol, atol):
     """The fewest knots whose half-way Hermite error stays below the tolerance."""
     x, c = pilots
-    slopes = _slopes(field, fine, states, c, x.shape[0])
+    slopes = slopes_at(field, fine, states, c, x.shape[0])
     scale = float(jnp.sqrt(jnp.mean(jnp.square(states))))
     knots, error = None, np.inf
     for count in _COUNTS:
@@ -268,24 +252,6 @@ def _choose_knots(field, pilots, fine, states, rtol, atol):
         if error <= atol + rtol * scale:
             break
     return knots, error
-
-
-@eqx.filter_jit
-def _velocities(field, t, x, c):
-    return (field(t, x) if c is None else field(t, x, c)).astype(x.dtype)
-
-
-def _slopes(field, times, states, c, batch_size):
-    """u(t_k, x_k) at every knot of every sample, `batch_size` of them at a time."""
-    n, k = states.shape[:2]
-    rows = states.reshape(n * k, *states.shape[2:])
-    times = jnp.tile(jnp.asarray(times, states.dtype), n)
-    c = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), c)
-    out = []
-    for start in range(0, n * k, batch_size):
-        x, (t, cond) = _batch(rows, (times, c), start, start + batch_size)
-        out.append(_velocities(field, t, x, cond))
-    return jnp.concatenate(out)[: n * k].reshape(states.shape)
 
 
 def _raise_on_failure(ys, result, ts, start, stop, rtol, atol, max_steps):
@@ -329,16 +295,3 @@ def _check(x0, c, end, rtol, atol, method, batch_size):
     finite = np.isfinite(np.asarray(x0)).reshape(x0.shape[0], -1).all(1)
     if not finite.all():
         raise ValueError(f"x0 is not finite in samples {np.flatnonzero(~finite)[:8]}.")
-
-
-__all__ = [
-    "METHODS",
-    "Certificate",
-    "Paths",
-    "Stats",
-    "at",
-    "rms",
-    "solve",
-    "solve_at",
-    "take",
-]

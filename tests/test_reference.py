@@ -1,5 +1,7 @@
 """Ground truth: closed-form ends, tolerance per sample, cost, certificate, failures."""
 
+import sys
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -98,6 +100,33 @@ def test_batching_changes_nothing(paths):
     )
     chex.assert_trees_all_close(small.states, paths.states, atol=1e-12)
     assert small.stats.nfe_mean == paths.stats.nfe_mean
+
+
+def test_interrupted_and_resumed_is_bitwise_the_same(tmp_path, paths, monkeypatch):
+    module = sys.modules["bespoke_jax.reference"]
+    original, batches = module.slopes_at, []  # pyright: ignore[reportAttributeAccessIssue]
+
+    def interrupted(field, times, states, c, batch_size):
+        batches.append(states.shape[0])
+        if len(batches) == 3:  # the pilots, the first batch, the second
+            raise KeyboardInterrupt
+        return original(field, times, states, c, batch_size)
+
+    monkeypatch.setattr(module, "slopes_at", interrupted)
+    solve = lambda rtol=1e-7: bj.reference.solve(
+        FIELD, X0, end=END, rtol=rtol, atol=1e-7, batch_size=16, progress=False,
+        directory=tmp_path,
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        solve()
+    resumed = solve()
+    assert len(batches) == 4  # only the second batch again
+    for name in ("x1", "knots", "states", "slopes"):
+        chex.assert_trees_all_equal(getattr(resumed, name), getattr(paths, name))
+    assert resumed.certificate == paths.certificate
+    assert resumed.stats.evaluations == paths.stats.evaluations
+    with pytest.raises(ValueError, match="holds another run .rtol"):
+        solve(rtol=1e-5)
 
 
 def test_split_and_take(paths):
