@@ -63,8 +63,10 @@ class Paths(NamedTuple):
     """(N, K + 1, *shape) velocities at the knots."""
     end: Any
     """() end of the interval."""
-    stats: Stats | None = None
-    certificate: Certificate | None = None
+    stats: Any = None
+    """`Stats`, or None where the paths were not solved for here."""
+    certificate: Any = None
+    """`Certificate`, or None likewise."""
 
     @property
     def size(self) -> int:

@@ -79,11 +79,11 @@ def solve(
     dtype = jnp.promote_types(x0.dtype, jnp.float32)
     x0 = x0.astype(dtype)
 
-    def run(x, c, *numbers):
+    def run(x, c, ts, rtol, atol):
         # As arrays: other times and tolerances do not compile again.
-        numbers = (jnp.asarray(value, dtype) for value in numbers)  # ts, rtol, atol
+        ts, rtol, atol = (jnp.asarray(value, dtype) for value in (ts, rtol, atol))
         ys, accepted, result, steps = solve_each(
-            field, x, c, *numbers, METHODS[method], max_steps
+            field, x, c, ts, rtol, atol, METHODS[method], max_steps
         )
         return ys, np.asarray(accepted), np.asarray(result), np.asarray(steps)
 

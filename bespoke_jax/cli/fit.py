@@ -47,7 +47,11 @@ def fit(
     card = work.writable(out, suffix=".json")
     loaded = models.load(model)
     exact = work.ground_truth(
-        loaded, paths, work.key(seed, "fit paths"), progress=progress
+        loaded,
+        paths,
+        work.key(seed, "fit paths"),
+        directory=f"{directory}/ground-truth" if directory else None,
+        progress=progress,
     )
     result = fitting.fit_solver(
         loaded,

@@ -124,7 +124,7 @@ def fit_solver(
             batch_size=batch_size,
             validation=validation,
             key=key,
-            directory=directory,
+            directory=f"{directory}/fit" if directory else None,
             progress=progress,
         )
     except KeyboardInterrupt:

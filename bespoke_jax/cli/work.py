@@ -48,7 +48,12 @@ def key(seed: int, purpose: str) -> jax.Array:
 
 
 def ground_truth(
-    model: Model, n: int, noise_key: jax.Array, *, progress: bool
+    model: Model,
+    n: int,
+    noise_key: jax.Array,
+    *,
+    directory: str | None = None,
+    progress: bool,
 ) -> Paths:
     """n exact paths of a model from fresh noise."""
     x0, c = noise(model, noise_key, n)
@@ -60,6 +65,7 @@ def ground_truth(
         rtol=RTOL,
         atol=ATOL,
         batch_size=min(BATCH, n),
+        directory=directory,
         progress=progress,
     )
 

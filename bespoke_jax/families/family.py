@@ -35,4 +35,4 @@ class Family(NamedTuple):
     values: Callable[[Any], dict[str, jax.Array]]
     """theta -> the paper's constrained quantities at their nodes."""
     effective: Callable[[Any], dict[str, jax.Array]]
-    """theta -> numbers that are equal where, and only where, two solvers are the same."""
+    """theta -> numbers that are equal exactly where two solvers are the same."""
