@@ -228,7 +228,7 @@ def draw(config: Config, rows: list[dict]) -> None:
             )  # fmt: skip
         axis.set(title=model, xlabel="NFE", yscale="log", xticks=config.nfe)
         axis.grid(alpha=0.3, which="both")
-    np.atleast_1d(axes)[0].set_ylabel("RMSE to the exact solution (pixels on [-1, 1])")
+    np.atleast_1d(axes)[0].set_ylabel("RMSE to the exact solution")
     np.atleast_1d(axes)[0].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(HERE / "rmse_nfe.png", dpi=120)
