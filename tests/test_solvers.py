@@ -14,6 +14,7 @@ from bespoke_jax.solvers import TABLE, construct, recursive_difference
 
 VP, COND_OT, EDM = bj.schedules.VP(), bj.schedules.CondOT(), bj.schedules.EDM()
 SCHEDULES = [VP, COND_OT, bj.schedules.Cosine(), bj.schedules.CosineVP(), EDM]
+DISCRETE = bj.schedules.DiscreteVP(np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))
 END = 1 - 1e-3
 X0 = np.array(jax.random.normal(jax.random.key(0), (16, 2)))
 
@@ -121,6 +122,34 @@ def test_deis_in_time_is_adams_bashforth_where_time_is_the_noise_level():
     )
 
 
+@pytest.mark.parametrize("schedule", [VP, DISCRETE], ids=["VP", "DiscreteVP"])
+@pytest.mark.parametrize("end", [END, 1.0])
+def test_deis_integrals_are_exact_to_rounding(schedule, end):
+    times = np.array([0.0, 0.4, 0.9, end])
+    # int l_j dtau by parts, free of the singular rate: - int (tau - tau_t) l_j' dt.
+    joints = np.union1d(times, np.arange(1, 1000) / 1000)
+    joints = joints[(joints >= times[2]) & (joints <= end)]
+    x, w = np.polynomial.legendre.leggauss(12)
+    want = np.zeros(2)
+    for a, b in zip(joints[:-1], joints[1:], strict=True):
+        # t = b - (b - a) z^2 flattens the square root that tau has at t = 1.
+        z, half = (x + 1) / 2, w / 2
+        t = b - (b - a) * z**2
+        tau = schedule.nsr(t) - schedule.nsr(end)
+        for j, (one, two) in enumerate([(0, 1), (1, 0)]):
+            node, others = times[one], (times[two], times[2])
+            slope = 2 * t - sum(others)
+            slope = slope / np.prod([node - other for other in others])
+            want[j] -= np.sum(half * 2 * z * (b - a) * tau * slope)
+    solver = solvers.deis_tab(schedule, nfe=3, order=2, grid=times)
+    # The weight of u_j is alpha_t C_j d eps / du = - alpha_t C_j alpha_j / W_j.
+    (alpha, sigma), (d_alpha, d_sigma) = schedule(times[:2]), schedule.rates(times[:2])
+    weight = -alpha / (sigma * d_alpha - alpha * d_sigma)
+    got = solver.q[2, [2, 1]] / weight / schedule(end)[0]
+    # by parts: [(tau - tau_t) l_j] vanishes at both ends, l_j being 0 at the newest.
+    np.testing.assert_allclose(got, want, rtol=1e-11)
+
+
 def test_constant_data_prediction_is_solved_exactly():
     # u of a point mass at mu: every solver must end on the path itself.
     mu = np.array([[0.7, -1.2]])
@@ -192,15 +221,16 @@ def test_default_grids_of_every_schedule(name, schedule):
     assert error < (0.2 if TABLE[name].measured < 1.5 else 0.05)
 
 
+@pytest.mark.parametrize("grid", [None, "uniform"])
 @pytest.mark.parametrize("name", [n for n, e in TABLE.items() if e.needs])
-def test_pure_noise_to_pure_data(name):
-    if name == "edm_heun":  # its second stage is at sigma = 0, unless nfe is odd
-        solver = TABLE[name].constructor(COND_OT, nfe=121, grid="uniform", end=1.0)
-    else:
-        solver = TABLE[name].constructor(COND_OT, nfe=120, grid="uniform", end=1.0)
+def test_pure_noise_to_pure_data(name, grid):
+    # edm_heun's second stage would be at sigma = 0, unless nfe is odd.
+    nfe = 121 if name == "edm_heun" else 120
+    solver = construct(name, nfe, schedule=COND_OT, grid=grid, end=1.0)
     want = gaussian_flow(COND_OT, GAUSSIAN, X0, 0.0, 1.0)
     got = run(field(COND_OT, GAUSSIAN), solver, X0)
     error = np.sqrt(np.mean((got - want) ** 2))
+    assert solver.end == 1 and solver.nfe == nfe
     assert error < (0.1 if TABLE[name].measured < 1.5 else 0.03)
 
 
@@ -330,7 +360,7 @@ def test_float32_is_float64(schedule, kind):
         (lambda: solvers.dpm_solver_pp_2m(VP, nfe=4, variant="x"), "variant must be"),
         (lambda: solvers.ipndm(VP, nfe=4, order=5), "order must be one of"),
         (lambda: solvers.unipc(VP, nfe=4, prediction="x"), '"data" or "noise"'),
-        (lambda: solvers.unipc(VP, nfe=4, end=1.0), "end earlier"),
+        (lambda: bj.grids.log_snr(4, VP, 1.0), "end earlier"),
         (lambda: solvers.ddim(VP, nfe=4, end=1.0, denoise=True), "end earlier"),
         (lambda: solvers.edm_heun(VP, nfe=4, end=1.0), "cannot be told apart"),
         (lambda: solvers.dpm_solver_2(VP, nfe=4, grid=[0, 0.5]), "grid of 3 times"),

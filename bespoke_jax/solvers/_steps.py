@@ -12,11 +12,11 @@ from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, 
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear
 
-NOISIEST = -5.1
-"""Half log-SNR from which named noise grids count where the path itself has none.
+REACH = 5.1
+"""Half log-SNR, up and down, to which named noise grids count where it is infinite.
 
-The bound of the DPM-Solver program for cosine schedules (alpha / sigma = 0.0061); VP's
-own noise end is at -5.03.
+The bound of the DPM-Solver program for cosine schedules (alpha / sigma = 0.0061); VP
+itself spans -5.03 to 4.56 at 1 - 1e-3.
 """
 
 Coordinate = Callable[[Point], float]
@@ -32,12 +32,13 @@ def resolve(
     start: float | int = 0.0,
     k: float | int = 3.1,
 ) -> np.ndarray:
-    """As `grids.resolve`, also from a later start and from an infinite NSR.
+    """As `grids.resolve`, also from a later start and through infinite log-SNRs.
 
-    A log_snr, nsr or edm grid of a schedule with alpha(0) = 0 is the grid from
-    `NOISIEST` on with its first time moved to 0, where a first-order step is exact in
-    form. A callable is called as grid(n, schedule, end), with start=... where the
-    nodes inside a step are asked for. `k` is the parameter of "nsr".
+    Where alpha is 0 at the start (or sigma at the end), a log_snr, nsr or edm grid is
+    the one from half log-SNR -5.1 (to 5.1), with its first (last) time moved to the
+    start (end): a first-order step is finite there. A callable is called as
+    grid(n, schedule, end), with start=... where the nodes inside a step are asked for.
+    `k` is the parameter of "nsr".
     """
     if not (isinstance(grid, str) and grid in ("log_snr", "nsr", "edm")):
         if not start:
@@ -46,10 +47,13 @@ def resolve(
             return grids.explicit(grid(n, schedule, end, start=start))
         return getattr(grids, grid)(n, end, start=start)
     options = {"k": k} if grid == "nsr" else {}
-    infinite = math.isinf(float(schedule.nsr(start)))
-    first = float(schedule.time_at_log_snr(NOISIEST)) if infinite else start
-    times = getattr(grids, grid)(n, schedule, end, start=first, **options)
-    times[0] = start
+    first, last = start, end
+    if math.isinf(schedule.log_snr(start)):
+        first = float(schedule.time_at_log_snr(-REACH))
+    if math.isinf(schedule.log_snr(end)) and grid != "edm":  # edm has sigma = 0
+        last = float(schedule.time_at_log_snr(REACH))
+    times = getattr(grids, grid)(n, schedule, last, start=first, **options)
+    times[0], times[-1] = start, end
     return times
 
 

@@ -27,8 +27,8 @@ def ddim(
         schedule: the model's Gaussian path.
         nfe: evaluations, one a step.
         grid: a name, a callable or nfe + 1 increasing times; see `grids.resolve`. A
-            noise grid (log_snr, nsr, edm) of a schedule with alpha(0) = 0 counts from
-            log(alpha / sigma) = -5.1, its first time being moved to 0.
+            noise grid (log_snr, nsr, edm) counts from log(alpha / sigma) = -5.1 where
+            alpha(0) = 0 and to 5.1 where sigma(end) = 0, its end points being moved.
         end: time of the sample in (0, 1]; an explicit grid has its own.
         denoise: return the data prediction at the end, for one more evaluation.
 

@@ -10,10 +10,10 @@ the authors' program. `variant` is that program's solver_type: "dpmsolver" as in
 paper, "taylor" with the exact integrals of the Taylor polynomial.
 
 Every constructor takes a grid as a name, a callable or increasing times (outer times
-for singlestep methods); a noise grid (log_snr, nsr, edm) of a schedule with
-alpha(0) = 0 counts from lambda = -5.1 with its first time moved to 0. `end` is the time
-of the sample in (0, 1], unless the grid is explicit. `denoise` returns the data
-prediction at the end, for one more evaluation. Steps from or to an infinite lambda
+for singlestep methods). A noise grid (log_snr, nsr, edm) counts from lambda = -5.1
+where alpha(0) = 0 and to 5.1 where sigma(end) = 0, its end points being moved. `end` is
+the time of the sample in (0, 1], unless the grid is explicit. `denoise` returns the
+data prediction at the end, for one more evaluation. Steps from or to an infinite lambda
 (t=0 of CondOT, t=1) consist of first-order steps.
 """
 
