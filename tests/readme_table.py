@@ -11,9 +11,13 @@ BEGIN, END = "<!-- solvers: begin -->\n", "<!-- solvers: end -->"
 
 
 def block(table) -> str:
-    lines = ["| solver | order | NFE per step | source |", "|---|---|---|---|"]
-    for name, entry in table.items():
-        lines.append(f"| `{name}` | {entry.order} | {entry.stages} | {entry.paper} |")
+    lines = [
+        "| solver | claimed order | measured | NFE per step | source |",
+        "|---|---|---|---|---|",
+    ]
+    for name, e in table.items():
+        measured = f"{e.measured:.2g}" + (f": {e.note}" if e.note else "")
+        lines.append(f"| `{name}` | {e.order} | {measured} | {e.stages} | {e.paper} |")
     return BEGIN + "\n".join(lines) + "\n" + END
 
 
