@@ -14,7 +14,7 @@ class Small(linen.Module):
     """`(x, t, c) -> out` for any shape of x."""
 
     width: int = 8
-    dtype: type = jnp.float32
+    dtype: type | None = None  # that of the input
 
     @linen.compact
     def __call__(self, x, t, c=None):
