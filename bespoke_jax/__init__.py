@@ -19,6 +19,7 @@ from bespoke_jax import (
     solvers,
 )
 from bespoke_jax._version import __version__
+from bespoke_jax.certify import Verdict, certify, row_sums
 from bespoke_jax.families import Family
 from bespoke_jax.fit import Fitted, fit
 from bespoke_jax.model import Model
@@ -38,8 +39,10 @@ __all__ = [
     "Model",
     "Paths",
     "Solver",
+    "Verdict",
     "canonical",
     "card",
+    "certify",
     "demo",
     "families",
     "fields",
@@ -49,6 +52,7 @@ __all__ = [
     "metrics",
     "paths",
     "reference",
+    "row_sums",
     "sample",
     "schedules",
     "solvers",

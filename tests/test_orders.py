@@ -1,45 +1,24 @@
 """Orders of convergence of every training-free solver, in float64.
 
-On the exact field of a mixture under VP, from noise to 1 - 1e-3, against a solution of
-12 digits (the golden files' own). A single Gaussian flatters: there some second-order
-methods converge with order 3.
+By the library's own certificate, on a mixture under VP, from noise to 1 - 1e-3. That
+its exact solution is exact is tested in test_certify.py.
 """
 
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
-from host import run
-from oracles import Mixture, field
 
 import bespoke_jax as bj
 from bespoke_jax.solvers import TABLE
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "golden.json").read_text())
-MIXTURE = Mixture(*(np.array(GOLDEN["field"][key]) for key in ("w", "mu", "s")))
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3
-FIELD = field(SCHEDULE, MIXTURE)
-X0 = np.array(GOLDEN["initial_points"]["I00"])
-X1 = np.array(GOLDEN["exact_solutions"]["E000"])
-
-
-def slope(name, nfe=768, **options):
-    """log2 of the ratio of the errors at nfe / 2 and nfe evaluations."""
-    entry = TABLE[name]
-
-    def error(n):
-        length = {entry.takes: n // entry.stages if entry.takes == "steps" else n}
-        solver = entry.constructor(SCHEDULE, end=END, **length, **options)
-        return np.sqrt(np.mean((run(FIELD, solver, X0) - X1) ** 2))
-
-    return np.log2(error(nfe // 2) / error(nfe))
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_table_holds_the_measured_order(name):
     entry = TABLE[name]
-    assert abs(slope(name) - entry.measured) < 0.25
+    verdict = bj.certify(name, schedule=SCHEDULE, end=END, nfe=(384, 768))
+    assert verdict.nfe == verdict.asked == (384, 768)
+    assert max(verdict.consistency) < 1e-12
+    assert abs(verdict.measured - entry.measured) < 0.25
     below = entry.measured < entry.order - 0.25
     assert bool(entry.note) == below, "a note explains exactly the shortfalls"
 
@@ -74,4 +53,11 @@ SETTINGS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "order"), SETTINGS)
 def test_settings_have_the_order_their_docstring_says(name, options, order):
-    assert abs(slope(name, nfe=576, **options) - order) < 0.25
+    entry = TABLE[name]
+
+    def build(n):
+        length = {entry.takes: n // entry.stages if entry.takes == "steps" else n}
+        return entry.constructor(SCHEDULE, end=END, **length, **options)
+
+    verdict = bj.certify(build, schedule=SCHEDULE, nfe=(288, 576))
+    assert abs(verdict.measured - order) < 0.25

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from bespoke_jax._version import __version__
 from bespoke_jax.cli import arguments
+from bespoke_jax.cli.certify import certify
 from bespoke_jax.cli.compare import compare
 from bespoke_jax.cli.demo import demo
 from bespoke_jax.cli.fit import fit
@@ -24,6 +25,7 @@ COMMANDS = {
     "fit": fit,
     "sample": sample,
     "compare": compare,
+    "certify": certify,
     "show": show,
     "list": list_solvers,
 }

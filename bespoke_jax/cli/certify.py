@@ -1,0 +1,100 @@
+"""`bespoke certify`: what a solver does, measured, beside what is claimed."""
+
+from typing import Annotated, Any
+
+import tyro
+
+SCHEDULES = ("VP", "CondOT", "Cosine", "CosineVP", "EDM")
+
+
+def certify(
+    solver: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME|CARD")],
+    *,
+    schedule: str = "VP",
+    end: float = 1 - 1e-3,
+) -> None:
+    """Measure a solver's order, NFE and consistency (of a card: no order).
+
+    Args:
+        solver: a name of `bespoke list`, or a card (.json).
+        schedule: VP, CondOT, Cosine, CosineVP or EDM; a card brings its own.
+        end: time of the sample, in (0, 1); a card brings its own.
+    """
+    from bespoke_jax.cli import work
+    from bespoke_jax.cli.arguments import nearest
+    from bespoke_jax.solvers import TABLE
+
+    if schedule not in SCHEDULES:
+        raise ValueError(
+            f"no schedule {schedule!r}; the nearest is {nearest(schedule, SCHEDULES)} "
+            f"(schedules: {', '.join(SCHEDULES)})"
+        )
+    if not 0 < end < 1:
+        raise ValueError(f"--end must lie in (0, 1); got {end:g}")
+    if work.is_card(solver):
+        _card(solver)
+    elif solver in TABLE:
+        _constructor(solver, schedule, end)
+    else:
+        raise ValueError(
+            f"no solver or card {solver!r}; the nearest are "
+            f"{nearest(solver, TABLE, n=3)}"
+        )
+
+
+def _constructor(name: str, schedule: str, end: float) -> None:
+    from bespoke_jax import certify as measure
+    from bespoke_jax import schedules
+    from bespoke_jax.cli import display
+
+    v = measure(name, schedule=getattr(schedules, schedule)(), end=end)
+    rows = zip(v.asked, v.nfe, v.errors, v.gaussian_errors, v.consistency, strict=True)
+    display.show(
+        display.table(
+            f"{name}, {schedule}, to t = {end:g}",
+            (">asked", ">NFE", ">RMSE, mixture", ">RMSE, Gaussian", f">off, {v.check}"),
+            (
+                [str(n), str(spent), *(f"{value:.3g}" for value in values)]
+                for n, spent, *values in rows
+            ),
+        ),
+        f"Order on one Gaussian: {v.gaussian:.2f}; on the mixture: {v.measured:.2f}.",
+        f"Largest deviation of a row on a {v.check}: {max(v.consistency):.2g}.",
+        f"{name}: {v.text}",
+    )
+
+
+def _card(path: str) -> None:
+    from rich.markup import escape
+
+    from bespoke_jax import card, row_sums
+    from bespoke_jax import certify as measure
+    from bespoke_jax.cli import arguments, display
+
+    loaded = card.load(arguments.existing(path))
+    v = measure(loaded.solver, schedule=_schedule(loaded.schedule), name=path)
+    rows = zip(*row_sums(loaded.solver), strict=True)
+    display.show(
+        display.table(
+            escape(path),
+            (">row", ">makes x at t", ">weight of x_0", ">sum of u weights - t"),
+            (
+                [str(i), f"{t:.5f}", f"{a:.6g}", f"{off:.3g}"]
+                for i, (t, a, off) in enumerate(rows)
+            ),
+        ),
+        f"{escape(path)}: {v.text}",
+    )
+
+
+def _schedule(stored: dict[str, Any] | None) -> Any:
+    """A card's schedule, or None where it has none or one that is not ours."""
+    from bespoke_jax import schedules
+
+    stored = dict(stored or {})
+    kind = getattr(schedules, str(stored.pop("name", "")), None)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    try:
+        return kind(**values) if isinstance(kind, type) else None
+    except TypeError:
+        return None
