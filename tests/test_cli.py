@@ -205,6 +205,7 @@ def test_interrupting_says_how_to_resume(monkeypatch, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_the_console_script_is_quick_to_help():
     """As a process: exit codes, streams, and no import of what help does not need."""
     code = (

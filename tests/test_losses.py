@@ -105,6 +105,7 @@ def test_one_step_at_a_time_is_the_same_loss(loss):
     chex.assert_trees_all_close(*both, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "sequential"), [(losses.rmse_bound, True), (losses.lte, False)]
 )
@@ -123,6 +124,7 @@ def test_online_ground_truth_is_the_same_loss(loss, sequential):
     chex.assert_trees_all_close(*both, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_online_ground_truth_reads_nothing_but_the_noise():
     family = scale_time(1, end=END)  # one step: no inner time to solve for
     bare = PATHS._replace(states=None, slopes=None, knots=None)

@@ -50,6 +50,7 @@ def test_slopes_are_the_field_at_the_knots(paths):
     chex.assert_trees_all_close(paths.slopes, want, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_no_sample_hides_behind_the_others():
     """One stiff sample in a batch of easy ones is solved as well as alone."""
     rate = jnp.array([0.0] * 15 + [60.0])
@@ -68,6 +69,7 @@ def test_no_sample_hides_behind_the_others():
     assert together.stats.nfe_max == alone.stats.nfe_max > 2 * together.stats.nfe_mean
 
 
+@pytest.mark.slow
 def test_evaluations_are_counted_as_they_happen():
     calls = []
 
@@ -94,6 +96,7 @@ def test_dopri5_agrees_with_tsit5():
     chex.assert_trees_all_close(*ends, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_batching_changes_nothing(paths):
     small = bj.reference.solve(
         FIELD, X0, end=END, rtol=1e-7, atol=1e-7, batch_size=7, progress=False

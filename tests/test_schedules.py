@@ -144,6 +144,7 @@ def test_a_ratio_beyond_an_end_answers_that_end(schedule):
     np.testing.assert_array_equal(schedule.time_at_log_snr(jnp.array(far)), [0, 1])
 
 
+@pytest.mark.slow
 def test_reverse_mode_stays_finite_where_the_derivative_is():
     t = jnp.array([1e-6, 1e-3, 0.3, 0.5, 0.9, 1 - 1e-6])
     for schedule in ALL:

@@ -35,6 +35,7 @@ def scale(r):
     return jnp.exp(0.4 * jnp.sin(3 * r))
 
 
+@pytest.mark.slow
 def test_proposition_2_1_on_solutions():
     """diffrax on u_bar from s(0) x_0 is s(r) x(t(r)), x from diffrax on u."""
     u = field(bj.schedules.Cosine(), MIXTURE)
@@ -120,6 +121,7 @@ def test_theorem_2_3_solvers_are_the_base_solver_on_the_new_path(old, new, base)
     close(got, bj.sample(native, base_solver, s_0 * X0) / s_1, 1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"), [("condot", "vp"), ("cosine", "edm"), ("condot", "discrete_vp")]
 )
