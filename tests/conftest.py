@@ -7,6 +7,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax  # noqa: E402
+import jaxtyping  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -14,3 +15,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 _CACHE = Path(__file__).parents[1] / ".cache"
 jax.config.update("jax_compilation_cache_dir", str(_CACHE / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def pytest_configure(config):
+    """The whole suite checks every annotated shape and type of the package as it runs.
+
+    The quick selection (-m "not slow") leaves that out: it costs half as much again.
+    """
+    if "not slow" not in config.option.markexpr:
+        jaxtyping.install_import_hook("bespoke_jax", "beartype.beartype")

@@ -9,6 +9,7 @@ import pytest
 import bespoke_jax as bj
 from bespoke_jax.solvers import TABLE
 
+pytestmark = pytest.mark.slow  # solvers of 768 evaluations are traced
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3
 
 
