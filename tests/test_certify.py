@@ -98,6 +98,7 @@ def test_each_method_is_judged_by_what_it_keeps():
     assert max(verdict.consistency) < 1e-12
 
 
+@pytest.mark.slow
 def test_family_at_identity_is_its_base():
     family = lambda n: scale_time(n, base="midpoint", end=END)
     verdict = bj.certify(family, nfe=(24, 48, 96), claimed=2)
@@ -107,6 +108,7 @@ def test_family_at_identity_is_its_base():
     assert verdict.text == want.text
 
 
+@pytest.mark.slow
 def test_learned_family_becomes_consistent_as_n_grows():
     """A path of other t and s keeps neither field at finite n, both in the limit."""
 

@@ -25,7 +25,10 @@ def solver_of(name: str) -> bj.Solver:
     return family.build(family.init())
 
 
-SOLVERS = [*TABLE, *(f"scale_time {base}" for base in FAMILIES)]
+SOLVERS = [
+    *TABLE,
+    *(pytest.param(f"scale_time {b}", marks=pytest.mark.slow) for b in FAMILIES),
+]
 X0 = jax.random.normal(jax.random.key(0), (3, 2))
 
 

@@ -113,6 +113,7 @@ def test_denoises_better_than_the_best_linear_filter(name, digits):
     assert ours < 0.85 * wiener
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", demo.NAMES)
 def test_samples_have_the_statistics_of_digits(name, digits):
     """Mean and deviation of every pixel, and of the ink per image, near the data's."""

@@ -38,7 +38,14 @@ def uninterrupted():
     return fit()
 
 
-@pytest.mark.parametrize("loss", [losses.rmse_bound, losses.lte, losses.rmse])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.rmse_bound,
+        pytest.param(losses.lte, marks=pytest.mark.slow),
+        pytest.param(losses.rmse, marks=pytest.mark.slow),
+    ],
+)
 def test_fitting_at_least_halves_the_error(loss):
     fitted = fit(loss=loss)
     assert fitted.rmse < 0.5 * fitted.start_rmse
@@ -120,6 +127,7 @@ def test_another_run_in_the_same_directory_is_refused(tmp_path):
         fit(directory=tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_cost_is_three_passes_a_row():
     fitted = fit(iterations=30)
     assert list(fitted.history.iteration) == [0, 25, 30]

@@ -14,6 +14,8 @@ from bespoke_jax import losses
 from bespoke_jax.families import scale_time
 from bespoke_jax.paths import Paths
 
+pytestmark = pytest.mark.slow  # power iterations along paths
+
 SCHEDULE, END = bj.schedules.Cosine(), 0.98
 FIELD = field(SCHEDULE, GAUSSIAN)
 PATHS = gaussian_paths(SCHEDULE, GAUSSIAN, 4, END, knots=65)

@@ -133,6 +133,7 @@ def test_online_ground_truth_reads_nothing_but_the_noise():
     assert float(got) == pytest.approx(float(loss(PATHS)), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_checkpointed_direct_loss_is_the_same():
     family = scale_time(4, end=END)
     theta = perturbed(family, 1)
@@ -148,6 +149,7 @@ def test_checkpointed_direct_loss_is_the_same():
     assert float(both[0][0]) == pytest.approx(float(jnp.mean(rms(x1 - PATHS.x1))))
 
 
+@pytest.mark.slow
 def test_bound_holds_with_the_true_lipschitz_constant():
     """Equation 27: L_bes >= L_RMSE when L_tau is at least the field's constant."""
     times = jnp.linspace(0.0, END, 2001)
@@ -206,6 +208,7 @@ def test_bound_agrees_with_calo_dreamer(entry):
     assert float(got) == pytest.approx(np.mean(extra["gte_bound"]), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_one_step_at_a_time_needs_no_more_memory_for_more_steps():
     def deep(w, t, x):
         h = jnp.tile(x, (1, 32))

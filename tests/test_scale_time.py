@@ -67,6 +67,7 @@ def test_start_is_the_base_solver(base, learn):
     chex.assert_trees_all_close(got.t, jnp.asarray(want.t), atol=1e-14)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.sampled_from(BASES), st.integers(0, 99), st.floats(0.0, 30.0))
 def test_constraints_hold_for_any_theta(base, seed, size):
@@ -154,6 +155,7 @@ def test_lipschitz_constants_of_the_identity(base, terms):
     np.testing.assert_allclose(family.steps(family.init()).lipschitz(1.0), want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", BASES)
 def test_order_survives_a_smooth_scale_time_map(base):
     """Theorem 2.2: t = r^2 (3 - r) / 2, s = exp(r / 2), on dx/dt = -x + sin t."""

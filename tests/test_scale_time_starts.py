@@ -326,6 +326,7 @@ def test_from_path_explains_what_it_cannot_take():
         from_path(other, time)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_theta", [False, True])
 def test_fit_begins_at_the_given_start(as_theta):
     family, solver = scale_time(4, base="euler", end=END), ddim(VP, VP_TIMES)

@@ -21,6 +21,8 @@ import bespoke_jax as bj
 from bespoke_jax.families import from_path, from_schedules, scale_time
 from bespoke_jax.paths import Paths
 
+pytestmark = pytest.mark.slow  # many pairs of schedules, each compiled
+
 MIXTURE = random_mixture(2)
 X0 = jax.random.normal(jax.random.key(0), (3, 2))
 END = 0.98
