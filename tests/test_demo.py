@@ -89,6 +89,7 @@ def test_conv3_is_the_convolution():
     np.testing.assert_allclose(ours, direct, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", demo.NAMES)
 def test_denoises_better_than_the_best_linear_filter(name, digits):
     """At t = 0.7, on digits not trained on, against E[x_1 | x_t] of a Gaussian.

@@ -62,6 +62,7 @@ def test_never_worse_than_the_start():
     assert fitted.history.iteration[0] == 0
 
 
+@pytest.mark.slow
 def test_a_non_finite_loss_keeps_the_last_good_iterate(tmp_path):
     def breaks(family, theta, field, paths):
         broken = jnp.abs(theta["t_dot"]).max() > 0.1

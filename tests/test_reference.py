@@ -33,6 +33,7 @@ def test_end_points_are_the_closed_form(paths):
     assert measured / 3 < paths.certificate.endpoint < 3 * measured
 
 
+@pytest.mark.slow
 def test_dense_states_follow_the_path_between_knots(paths):
     t = jnp.linspace(0.0, END, 301)
     x, v = at(paths, t)
