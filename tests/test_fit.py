@@ -55,6 +55,14 @@ def test_fitting_at_least_halves_the_error(loss):
     assert error == pytest.approx(fitted.rmse, rel=1e-9)
 
 
+def test_every_iteration_draws_its_own_batch():
+    def batch_mean(family, theta, field, paths):
+        return jnp.mean(paths.x0)
+
+    fitted = fit(loss=batch_mean, iterations=4, validate_every=1)
+    assert len(set(fitted.history.loss[1:])) == 4
+
+
 def test_never_worse_than_the_start():
     with pytest.warns(UserWarning, match="stopped"):
         fitted = fit(optimizer=optax.sgd(30.0), iterations=50)
