@@ -44,6 +44,7 @@ def in_range(old, new, r):
     return (new.log_snr(r) >= first) & (new.log_snr(r) <= last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", SCHEDULES.values(), ids=SCHEDULES)
 @pytest.mark.parametrize("new", SCHEDULES.values(), ids=SCHEDULES)
 def test_change_schedule_gives_the_native_velocity(old, new):
