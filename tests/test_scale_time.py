@@ -159,7 +159,7 @@ def test_lipschitz_constants_of_the_identity(base, terms):
 @pytest.mark.parametrize("base", BASES)
 def test_order_survives_a_smooth_scale_time_map(base):
     """Theorem 2.2: t = r^2 (3 - r) / 2, s = exp(r / 2), on dx/dt = -x + sin t."""
-    u = lambda t, x, c=None: -x + jnp.sin(t)  # noqa: ARG005
+    u = lambda t, x, c=None: -x + jnp.sin(t)
     x0 = jnp.ones((1, 1))
     exact = (np.sin(1) - np.cos(1)) / 2 + 1.5 * np.exp(-1)
 

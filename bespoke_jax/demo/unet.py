@@ -21,7 +21,7 @@ Image = Float[Arr, "batch _ _ _"]
 class Conv3(nn.Module):
     """A 3x3 convolution of stride 1 with zero padding, as one matrix product.
 
-    XLA's CPU compiler runs the gradients of its own convolution 3 to 60 times slower
+    XLA's CPU compiler runs the gradients of its own convolution many times slower
     inside a `lax.scan` than outside (jax 0.10.1); those of a matrix product are as fast
     in both, and training and fitting differentiate this network inside a scan.
     """
