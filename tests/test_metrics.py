@@ -52,3 +52,33 @@ def test_psnr_gains_20_db_per_decade():
 def test_different_shapes_are_refused():
     with pytest.raises((TypeError, ValueError)):
         metrics.errors(X, Y[:3])
+
+
+def test_frechet_agrees_with_scipys_matrix_square_root():
+    from scipy.linalg import sqrtm
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4))
+    y = rng.normal(size=(70, 4)) @ rng.normal(size=(4, 4)) + 1.0
+    c_x, c_y = np.cov(x.T), np.cov(y.T)
+    expected = np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(
+        c_x + c_y - 2 * sqrtm(c_x @ c_y).real
+    )
+    np.testing.assert_allclose(metrics.frechet(x, y), expected, rtol=1e-10)
+    np.testing.assert_allclose(metrics.frechet(y, x), expected, rtol=1e-10)
+
+
+def test_frechet_of_moved_and_stretched_samples_is_exact():
+    # y = m + k x: the distance is |mu_y - mu_x|^2 + (1 - k)^2 tr C, singular C or not.
+    x = np.random.default_rng(1).normal(size=(40, 3))
+    x = np.concatenate([x, x[:, :1] + x[:, 1:2]], axis=1)
+    for k, m in ((1.0, 0.5), (3.0, 0.0), (0.2, -1.0)):
+        y = k * x + m
+        shift = np.sum((y.mean(0) - x.mean(0)) ** 2)
+        expected = shift + (1 - k) ** 2 * np.trace(np.cov(x.T))
+        np.testing.assert_allclose(metrics.frechet(x, y), expected, rtol=1e-7)
+
+
+def test_frechet_refuses_other_shapes():
+    with pytest.raises(ValueError, match="at least two"):
+        metrics.frechet(X.reshape(5, -1), np.zeros((1, X[0].size)))

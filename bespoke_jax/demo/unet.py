@@ -9,13 +9,14 @@ most four periods on [0, 1]): an ODE solver shows its order only on a smooth fie
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bespoke_jax._types import Arr, BatchTime
 
 GROUPS = 8
 
 Image = Float[Arr, "batch _ _ _"]
+Labels = Int[Arr, " batch"]
 
 
 class Conv3(nn.Module):
@@ -79,19 +80,26 @@ class UNet(nn.Module):
     """A network `module(x, t)` for images `(batch, 8, 8, 1)`; any even size works.
 
     `fine` channels at full resolution, `coarse` at half. The output has the shape of
-    x and is a velocity or a noise prediction, whichever it was trained for.
+    x and is a velocity or a noise prediction, whichever it was trained for. With
+    `classes` > 0 it is `module(x, t, c)`, c the labels `(batch,)` in 0 .. classes,
+    where `classes` itself stands for no label.
     """
 
     fine: int = 24
     coarse: int = 64
     width: int = 96
+    classes: int = 0
 
     @nn.compact
-    def __call__(self, x: Image, t: BatchTime) -> Image:
+    def __call__(self, x: Image, t: BatchTime, c: Labels | None = None) -> Image:
         """Maps x `(batch, h, w, channels)`, t scalar or `(batch,)`, to x's shape."""
         batch, height, breadth, channels = x.shape
         t = jnp.broadcast_to(jnp.asarray(t, x.dtype), (batch,))
         e = TimeEmbedding(self.width)(t)
+        if self.classes:
+            if c is None:
+                raise ValueError(f"this U-Net needs labels c in 0 .. {self.classes}")
+            e = e + nn.Embed(self.classes + 1, self.width)(c)
         h = ResidualBlock(self.fine)(Conv3(self.fine)(x), e)
         skip = h
         # Down and up by rearranging: 2x2 pixels become the channels of one, and back.

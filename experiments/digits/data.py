@@ -2,23 +2,34 @@
 
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from sklearn.datasets import load_digits
 
 
 class Digits(NamedTuple):
-    """Images `(count, 8, 8, 1)` in float32: -1 is paper, 1 the darkest ink."""
+    """Images `(count, size, size, 1)` in float32: -1 is paper, 1 the darkest ink."""
 
     train: np.ndarray
     validation: np.ndarray
+    train_labels: np.ndarray
+    """(count,) the digit that each image shows."""
+    validation_labels: np.ndarray
 
 
-def load(*, held_out: float = 0.1, seed: int = 0) -> Digits:
+def load(*, size: int = 8, held_out: float = 0.1, seed: int = 0) -> Digits:
     """Loads and splits the digits; a pixel p in 0..16 becomes p / 8 - 1.
 
-    `held_out` is the fraction kept for validation; `seed` draws which.
+    `held_out` is the fraction kept for validation; `seed` draws which. A `size` other
+    than 8 interpolates linearly.
     """
-    images = load_digits().images.astype(np.float32)[..., None] / 8 - 1
+    archive = load_digits()
+    images = archive.images.astype(np.float32)[..., None] / 8 - 1
+    labels = archive.target.astype(np.int32)
+    if size != 8:
+        images = jax.image.resize(images, (len(images), size, size, 1), "linear")
+        images = np.asarray(images)
     order = np.random.default_rng(seed).permutation(len(images))
     count = round(held_out * len(images))
-    return Digits(images[order[count:]], images[order[:count]])
+    first, last = order[count:], order[:count]
+    return Digits(images[first], images[last], labels[first], labels[last])

@@ -1,237 +1,199 @@
-"""RK2-Bespoke against RK1, RK2 and RK4 on the three digits models.
+"""Bespoke RK1, RK2 and RK4 against their bases and diffrax's adaptive solvers.
 
-    uv run python experiments/digits/solvers.py
+    uv run python -m experiments.digits.solvers
 
-Ground truth once per model; then, at each NFE, one fit per loss. Selection uses the
-validation paths, every figure of the table comes from other noises. Interrupted, the
-same command goes on where it stopped (fits resume from `runs/digits`). Writes
-`solvers.json`, the table in README.md and `rmse_nfe.png`.
+Ground truth once per model; at each NFE one fit of the direct loss per base and one of
+the RMSE bound for RK2; at the smallest NFE ten times the effort as well, which shows
+what the family can do. Validation paths select, the figures are from other noises.
+Interrupted, the same command goes on where it stopped. `--models eps_vp` does one
+model; the page is written from all that are there. Writes `results/solvers-*.json`, the
+tables in README.md and `rmse_nfe.png`.
 """
 
-import json
-import os
-import platform
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import matplotlib
-import numpy as np
-import optax
 import tyro
 
 import bespoke_jax as bj
+from experiments import harness
+from experiments.digits import adaptive, models
 
 matplotlib.use("Agg")
 HERE = Path(__file__).parent
-LOSSES = {"rmse_bound": bj.losses.rmse_bound, "rmse": bj.losses.rmse}
-GENERIC = ("euler", "midpoint", "rk4")
+MODELS = ("fm_ot", "fm_cs", "eps_vp")
+STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}
 LABELS = {
     "euler": "RK1 (euler)",
     "midpoint": "RK2 (midpoint)",
     "rk4": "RK4",
-    "bespoke_rmse_bound": "RK2-Bespoke, RMSE-bound",
-    "bespoke_rmse": "RK2-Bespoke, direct RMSE",
+    "adaptive": "diffrax, best adaptive solve within the NFE",
+    "bespoke_euler": "RK1-Bespoke, direct RMSE",
+    "bespoke_midpoint": "RK2-Bespoke, direct RMSE",
+    "bespoke_rk4": "RK4-Bespoke, direct RMSE",
+    "bound_midpoint": "RK2-Bespoke, RMSE bound",
+    "limit_midpoint": "RK2-Bespoke, direct RMSE, ten times the effort",
 }
 
 
 @dataclass(frozen=True)
 class Config:
-    models: tuple[str, ...] = ("fm_ot", "fm_cs", "eps_vp")
-    nfe: tuple[int, ...] = (8, 10, 16, 20)
-    training: int = 320
-    validation: int = 128
-    test: int = 1024
-    tolerance: float = 1e-5
-    iterations: int = 200
-    batch_size: int = 32
-    lr: float = 1e-2
-    seed: int = 0
-    runs: Path = field(default=Path("runs/digits"))
+    models: tuple[str, ...] = MODELS
+    nfe: tuple[int, ...] = (4, 6, 8, 10, 16, 20, 24)
+    setup: harness.Setup = harness.Setup()
 
 
-def main(config: Config) -> None:
-    out = HERE / "solvers.json"
-    rows = []
-    if out.exists():
-        before = json.loads(out.read_text())
-        # A table of another configuration is started afresh.
-        rows = before["rows"] if before["config"] == described(config) else []
-    for name in config.models:
-        rows = one_model(config, name, rows, out)
-    write_page(config, rows)
+def wanted(config: Config) -> list[tuple[str, str, int]]:
+    """(kind, base, NFE) of every solver."""
+    tasks = []
+    for nfe in config.nfe:
+        for base, stages in STAGES.items():
+            if nfe % stages == 0:
+                tasks += [(kind, base, nfe) for kind in ("generic", "bespoke")]
+        tasks.append(("bound", "midpoint", nfe))
+    return [*tasks, ("limit", "midpoint", config.nfe[0])]
 
 
-def described(config: Config) -> dict:
-    return json.loads(json.dumps(asdict(config), default=str))
+def measure(config: Config, name: str) -> None:
+    model = models.load(name)
+    settings = {"nfe": config.nfe, **config.setup.described()}
+    results = harness.Results(HERE / "results" / f"solvers-{name}.json", settings)
+    truth = harness.truth(config.setup, model)
 
-
-def one_model(config: Config, name: str, rows: list[dict], out: Path) -> list[dict]:
-    done = {(r["model"], r["solver"], r["nfe"]) for r in rows}
-    wanted = {
-        (name, solver, nfe)
-        for nfe in config.nfe
-        for solver in (*GENERIC, *(f"bespoke_{loss}" for loss in LOSSES))
-        if solver != "rk4" or nfe % 4 == 0
-    }
-    if wanted <= done:
-        return rows
-    model = bj.demo.load(name)
-    paths = ground_truth(config, model)
-    training = bj.paths.take(paths, slice(0, config.training))
-    stop = config.training + config.validation
-    held_out = bj.paths.take(paths, slice(config.training, stop))
-    test = bj.paths.take(paths, slice(stop, None))
-    cost = {
-        "ground_truth_evaluations": paths.stats.evaluations,
-        "ground_truth_endpoint": paths.certificate.endpoint,
-    }
-    for model_name, solver_name, nfe in sorted(wanted - done, key=lambda w: w[2]):
-        began = time.perf_counter()
-        extra = {}
-        if solver_name in GENERIC:
-            solver = bj.solvers.construct(solver_name, nfe, end=model.end)
-        else:
-            loss = solver_name.removeprefix("bespoke_")
-            fitted = bj.fit(
-                bj.families.scale_time(nfe // 2, end=model.end),
-                model.field,
-                training,
-                validation=held_out,
-                loss=LOSSES[loss],
-                optimizer=optax.adam(
-                    optax.cosine_decay_schedule(config.lr, config.iterations)
-                ),
-                iterations=config.iterations,
-                batch_size=config.batch_size,
-                key=jax.random.key(config.seed + 1),
-                directory=config.runs / f"{name}-{nfe}-{loss}",
-            )
-            solver = fitted.solver
-            extra = {
-                "fit_evaluations": float(fitted.history.evaluations[-1]),
-                "fit_seconds": float(fitted.history.seconds[-1]),
-                "validation_start": fitted.start_rmse,
-                "validation_best": fitted.rmse,
-                **cost,
-            }
-        errors = np.asarray(bj.metrics.errors(sampled(model, solver, test.x0), test.x1))
-        rows = [
-            *rows,
-            {
-                "model": model_name,
-                "solver": solver_name,
-                "nfe": solver.nfe,
-                "rmse_mean": float(errors.mean()),
-                "rmse_median": float(np.median(errors)),
-                "psnr": float(20 * np.log10(model.data_range / errors.mean())),
-                "seconds": time.perf_counter() - began,
-                **extra,
-            },
-        ]
-        out.write_text(
-            json.dumps({"config": described(config), "rows": rows}, indent=1) + "\n"
+    def one(kind: str, base: str, nfe: int) -> dict[str, Any]:
+        if kind == "generic":
+            solver = bj.solvers.construct(base, nfe, end=model.end)
+            return harness.errors(model.field, solver, truth.test)
+        family = bj.families.scale_time(nfe // STAGES[base], base=base, end=model.end)
+        fitted = harness.fitted(
+            config.setup,
+            model.field,
+            truth,
+            family,
+            f"{name}-{kind}-{base}-{nfe}",
+            loss=bj.losses.rmse_bound if kind == "bound" else harness.DIRECT,
+            effort=10.0 if kind == "limit" else 1.0,
         )
-    return rows
+        return {
+            **harness.errors(model.field, fitted.solver, truth.test),
+            "validation_start": fitted.start_rmse,
+            "validation": fitted.rmse,
+            "evaluations": float(fitted.history.evaluations[-1]),
+            "truth_evaluations": truth.evaluations,
+            "training_evaluations": model.training_evaluations,
+            "endpoint": float(truth.test.certificate.endpoint),
+        }
 
-
-def sampled(model, solver, x0: jax.Array, batch: int = 128) -> jax.Array:
-    parts = range(0, len(x0), batch)
-    return jnp.concatenate(
-        [bj.sample(model.field, solver, x0[i : i + batch]) for i in parts]
+    for kind, base, nfe in wanted(config):
+        key = {"kind": kind, "base": base, "nfe": nfe}
+        results.once(key, lambda task=(kind, base, nfe): one(*task))
+    first = bj.paths.take(truth.test, slice(0, 256))
+    results.once(
+        {"kind": "adaptive"},
+        lambda: {"points": adaptive.work_precision(model, first)},
     )
 
 
-def ground_truth(config: Config, model) -> bj.Paths:
-    count = config.training + config.validation + config.test
-    x0 = jax.random.normal(jax.random.key(config.seed), (count, *model.shape))
-    return bj.reference.solve(
-        model.field, x0, end=model.end, rtol=config.tolerance, atol=config.tolerance
-    )
-
-
-def table(rows: list[dict], model: str, nfes: tuple[int, ...]) -> list[str]:
-    found = {(r["solver"], r["nfe"]): r for r in rows if r["model"] == model}
-    lines = [
-        f"| {model}: RMSE mean (median) | "
-        + " | ".join(f"{n} NFE" for n in nfes)
-        + " |",
-        "|---|" + "---|" * len(nfes),
-    ]
-    for solver, label in LABELS.items():
-        cells = []
-        for nfe in nfes:
-            row = found.get((solver, nfe))
-            text = f"{row['rmse_mean']:.4f} ({row['rmse_median']:.4f})" if row else "-"
-            best = min(found[k]["rmse_mean"] for k in found if k[1] == nfe)
-            cells.append(f"**{text}**" if row and row["rmse_mean"] == best else text)
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+def curves(config: Config, rows: list[dict]) -> dict[str, list[float | None]]:
+    """RMSE by NFE for each label."""
+    found: dict[tuple[str, int], float] = {}
+    for row in rows:
+        if row["kind"] == "adaptive":
+            continue
+        prefix = "" if row["kind"] == "generic" else f"{row['kind']}_"
+        found[prefix + row["base"], row["nfe"]] = row["rmse"]
+    lines = {label: [found.get((label, nfe)) for nfe in config.nfe] for label in LABELS}
+    points = next((r["points"] for r in rows if r["kind"] == "adaptive"), [])
+    lines["adaptive"] = [adaptive.best(points, nfe) for nfe in config.nfe]
     return lines
 
 
-def write_page(config: Config, rows: list[dict]) -> None:
+def write_page(config: Config) -> None:
+    stored = {}
+    for name in MODELS:
+        path = HERE / "results" / f"solvers-{name}.json"
+        settings = {"nfe": config.nfe, **config.setup.described()}
+        stored[name] = harness.Results(path, settings).rows
     lines = []
-    for model in config.models:
-        lines += [*table(rows, model, config.nfe), ""]
-    fits = [r for r in rows if "fit_evaluations" in r]
-    span = lambda key, form: (
-        f"{min(r[key] for r in fits):{form}} to {max(r[key] for r in fits):{form}}"
-    )
-    count = config.training + config.validation + config.test
+    for name, rows in stored.items():
+        if not rows:
+            continue
+        columns = curves(config, rows)
+        body = [(LABELS[label], line) for label, line in columns.items()]
+        lines += [*harness.table(f"{name}: RMSE at NFE", config.nfe, body), ""]
+        lines += [*verdict(name, columns), ""]
+    fits = [r for rows in stored.values() for r in rows if "evaluations" in r]
+    endpoint = max(r["endpoint"] for r in fits)
+    setup = config.setup
     lines += [
-        f"One fit costs {span('fit_evaluations', '.3g')} network evaluations (forward "
-        f"1, reverse 2) and {span('fit_seconds', '.0f')} s; ground truth for all "
-        f"{count} paths {span('ground_truth_evaluations', '.3g')} evaluations. Its end "
-        "points are within "
-        f"{max(r['ground_truth_endpoint'] for r in fits):.1g} (RMS, worst sample of "
-        "the certificates) of a ten times tighter solve.",
-        "",
-        f"Seed {config.seed}; {config.training} training, {config.validation} "
-        f"validation and {config.test} test noises; Adam, lr {config.lr} with cosine "
-        f"decay, {config.iterations} iterations of {config.batch_size} paths. "
-        f"{platform.machine()}, {jax.default_backend()}, {os.cpu_count()} cores; "
-        f"Python {platform.python_version()}, JAX {jax.__version__}.",
+        f"Seed {setup.seed}; {setup.training} training, {setup.validation} validation "
+        f"and {setup.test} test noises; Adam, lr {setup.lr} with cosine decay, "
+        f"{setup.iterations} iterations of {setup.batch_size} paths. Ground truth: the "
+        f"end points of the certificates are within {endpoint:.1g} (RMS, worst sample) "
+        "of a ten times tighter solve. Adaptive solves: the first 256 test noises, "
+        f"methods {' and '.join(adaptive.METHODS)} at {len(adaptive.TOLERANCES)} "
+        f"tolerances, mean NFE. {harness.machine()}.",
     ]
-    page = HERE / "README.md"
-    begin, end = "<!-- solvers: begin -->\n", "<!-- solvers: end -->"
-    text = page.read_text()
-    head, rest = text.split(begin)
-    page.write_text(head + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1])
-    draw(config, rows)
+    harness.write_block(HERE / "README.md", "solvers", lines)
+    draw(config, stored)
 
 
-def draw(config: Config, rows: list[dict]) -> None:
+def verdict(name: str, columns: dict[str, list[float | None]]) -> list[str]:
+    """The figure of merit at the smallest NFE."""
+    generic = min(columns[base][0] for base in STAGES)
+    fit = min(columns["bespoke_midpoint"][0], columns["bound_midpoint"][0])
+    limit = columns["limit_midpoint"][0]
+    return [
+        f"{name}, smallest NFE: the fitted RK2 has {fit / generic:.2f} times the RMSE "
+        f"of the best of RK1, RK2 and RK4; with ten times the effort "
+        f"{limit / generic:.2f} times."
+    ]
+
+
+def draw(config: Config, stored: dict[str, list[dict]]) -> None:
     import matplotlib.pyplot as plt
 
     styles = {
-        "euler": ("0.6", "s", ":"),
-        "midpoint": ("0.45", "o", "--"),
-        "rk4": ("0.3", "^", "-."),
-        "bespoke_rmse_bound": ("tab:blue", "D", "-"),
-        "bespoke_rmse": ("tab:red", "*", "-"),
+        "euler": ("0.65", "s", ":"),
+        "midpoint": ("0.5", "o", ":"),
+        "rk4": ("0.35", "^", ":"),
+        "adaptive": ("0.0", "x", "-."),
+        "bespoke_euler": ("tab:cyan", "s", "-"),
+        "bespoke_midpoint": ("tab:red", "o", "-"),
+        "bespoke_rk4": ("tab:purple", "^", "-"),
+        "bound_midpoint": ("tab:blue", "D", "--"),
     }
+    shown = {name: rows for name, rows in stored.items() if rows}
     figure, axes = plt.subplots(
-        1, len(config.models), figsize=(4 * len(config.models), 3.6), sharey=True
+        1, len(shown), figsize=(4 * len(shown), 4.6), sharey=True, squeeze=False
     )
-    for axis, model in zip(np.atleast_1d(axes), config.models, strict=True):
-        for solver, (colour, marker, line) in styles.items():
-            points = sorted(
-                (r["nfe"], r["rmse_mean"])
-                for r in rows
-                if r["model"] == model and r["solver"] == solver
-            )
+    for axis, (name, rows) in zip(axes[0], shown.items(), strict=True):
+        for label, line in curves(config, rows).items():
+            if label not in styles:
+                continue
+            colour, marker, dash = styles[label]
+            pairs = [(n, v) for n, v in zip(config.nfe, line, strict=True) if v]
+            if not pairs:
+                continue
             axis.plot(
-                *zip(*points, strict=True), color=colour, marker=marker, linestyle=line,
-                label=LABELS[solver],
+                *zip(*pairs, strict=True), color=colour, marker=marker, ls=dash, ms=5,
+                label=LABELS[label],
             )  # fmt: skip
-        axis.set(title=model, xlabel="NFE", yscale="log", xticks=config.nfe)
+        axis.set(title=name, xlabel="NFE", yscale="log", xticks=config.nfe)
         axis.grid(alpha=0.3, which="both")
-    np.atleast_1d(axes)[0].set_ylabel("RMSE to the exact solution")
-    np.atleast_1d(axes)[0].legend(fontsize=8)
-    figure.tight_layout()
+    axes[0, 0].set_ylabel("RMSE to the exact solution (pixels on [-1, 1])")
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
+    figure.set_layout_engine("constrained")
     figure.savefig(HERE / "rmse_nfe.png", dpi=120)
+
+
+def main(config: Config) -> None:
+    for name in config.models:
+        measure(config, name)
+    write_page(config)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Trains the three digits models: `uv run python experiments/digits/train.py`.
+"""Trains the digits models: `uv run python -m experiments.digits.train`.
 
 On a path x_t = alpha_t x_1 + sigma_t x_0 with digits x_1 and noise x_0 ~ N(0, I), the
 network is fitted by mean squared error to the velocity alpha'_t x_1 + sigma'_t x_0
-(`fm_ot`, `fm_cs`) or to the noise x_0 (`eps_vp`); t is uniform. What is saved is the
-exponential moving average of the weights. A run that was killed goes on where it
-stopped, to the identical result, when the same command is given again.
+(`fm_*`) or to the noise x_0 (`eps_vp`), t uniform; `edm` to the F of Karras et al.
+(2022, arXiv 2206.00364, table 1), with log sigma normal. Of `fm_ot_class` one label in
+ten is dropped. What is saved is the exponential moving average of the weights. A run
+that was killed goes on where it stopped, to the identical result, when the same command
+is given again. `--models fm_ot_16 ...` trains some of them only.
 """
 
 import json
@@ -15,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import data
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,8 +24,8 @@ import optax
 import tyro
 from tqdm import tqdm
 
-import bespoke_jax as bj
 from bespoke_jax.demo import weights
+from experiments.digits import data, models
 
 HERE = Path(__file__).parent
 
@@ -40,17 +41,17 @@ class Settings:
     weight_decay: float = 1e-2
     ema: float = 0.999
     latest: float = 1 - 1e-4  # times are drawn from [0, latest]
+    dropped: float = 0.1  # share of labels replaced by "none"
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Config:
-    """Trains models of `bespoke_jax.demo` on scikit-learn's digits."""
+    """Trains models on scikit-learn's digits."""
 
-    models: tuple[str, ...] = bj.demo.NAMES
+    models: tuple[str, ...] = tuple(models.RECIPES)
     settings: Settings = Settings()
     every: int = 200  # updates between two validations
-    out: Path = HERE.parents[1] / "bespoke_jax" / "demo"  # the weights
     log: Path = HERE / "training.json"  # the curves
     runs: Path = Path("runs/digits")  # unfinished models
 
@@ -73,21 +74,31 @@ def optimizer(settings: Settings) -> optax.GradientTransformation:
     return optax.adamw(rate, b2=0.99, weight_decay=settings.weight_decay)
 
 
-def squared_error(params, recipe: bj.demo.Recipe, t, x_0, x_1) -> jax.Array:
+def squared_error(params, recipe: models.Recipe, t, x_0, x_1, c) -> jax.Array:
     """Mean squared error per sample `(batch,)` of the network at times t `(batch,)`."""
     column = lambda v: v[:, None, None, None]
-    alpha, sigma = recipe.schedule(t)
-    x_t = column(alpha) * x_1 + column(sigma) * x_0
-    target = x_0
-    if recipe.kind == "velocity":
-        alpha_dot, sigma_dot = recipe.schedule.rates(t)
-        target = column(alpha_dot) * x_1 + column(sigma_dot) * x_0
-    error = bj.demo.UNet().apply({"params": params}, x_t, t) - target
+    base, s_d = recipe.base, models.SIGMA_DATA
+    if base.kind == "edm":
+        # t is the quantile of a sigma whose logarithm is N(-1.2, 1.2^2).
+        sigma = jnp.exp(-1.2 + 1.2 * jax.scipy.special.ndtri(jnp.clip(t, 1e-6, None)))
+        radius = column(jnp.sqrt(sigma**2 + s_d**2))
+        noisy = x_1 + column(sigma) * x_0
+        x_t, t = noisy / radius, jnp.log(sigma) / 4
+        target = (x_1 - s_d**2 / radius**2 * noisy) * radius / (column(sigma) * s_d)
+    else:
+        alpha, sigma = base.schedule(t)
+        x_t = column(alpha) * x_1 + column(sigma) * x_0
+        target = x_0
+        if base.kind == "velocity":
+            alpha_dot, sigma_dot = base.schedule.rates(t)
+            target = column(alpha_dot) * x_1 + column(sigma_dot) * x_0
+    labels = (c,) if recipe.module.classes else ()
+    error = recipe.module.apply({"params": params}, x_t, t, *labels) - target
     return jnp.mean(error**2, axis=(1, 2, 3))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def advance(recipe, settings: Settings, updates: int, state: State, digits):
+def advance(recipe, settings: Settings, updates: int, state: State, digits, labels):
     """Runs `updates` updates in one scan; returns the state and their mean loss."""
     tx = optimizer(settings)
     batch = settings.batch_size
@@ -97,9 +108,16 @@ def advance(recipe, settings: Settings, updates: int, state: State, digits):
         k_t, k_0, k_1 = jax.random.split(key, 3)
         # One time in each of `batch` equal strata: a less noisy gradient for free.
         t = (jnp.arange(batch) + jax.random.uniform(k_t, (batch,))) / batch
-        x_0 = jax.random.normal(k_0, (batch, *bj.demo.SHAPE))
-        x_1 = digits[jax.random.randint(k_1, (batch,), 0, len(digits))]
-        mean = lambda p: squared_error(p, recipe, settings.latest * t, x_0, x_1).mean()
+        x_0 = jax.random.normal(k_0, (batch, *recipe.shape))
+        chosen = jax.random.randint(k_1, (batch,), 0, len(digits))
+        k_c = jax.random.fold_in(key, 3)
+        drop = jax.random.uniform(k_c, (batch,)) < settings.dropped
+        c = jnp.where(drop, models.CLASSES, labels[chosen])
+
+        def mean(params):
+            times, x_1 = settings.latest * t, digits[chosen]
+            return squared_error(params, recipe, times, x_0, x_1, c).mean()
+
         loss, grad = jax.value_and_grad(mean)(state.params)
         change, moments = tx.update(grad, state.optimizer, state.params)
         params = optax.apply_updates(state.params, change)
@@ -113,7 +131,7 @@ def advance(recipe, settings: Settings, updates: int, state: State, digits):
 
 
 @partial(jax.jit, static_argnums=0)
-def validate(recipe, params, digits) -> jax.Array:
+def validate(recipe, params, digits, labels) -> jax.Array:
     """Loss on held-out digits, each at 8 fixed times with fixed noise."""
     count = len(digits)
 
@@ -121,7 +139,7 @@ def validate(recipe, params, digits) -> jax.Array:
         key = jax.random.fold_in(jax.random.key(1000), i)
         t = (jnp.arange(count) + (i + 0.5) / 8) / count * Settings.latest
         x_0 = jax.random.normal(key, digits.shape)
-        return squared_error(params, recipe, t, x_0, digits).mean()
+        return squared_error(params, recipe, t, x_0, digits, labels).mean()
 
     return jax.lax.map(at, jnp.arange(8)).mean()
 
@@ -144,12 +162,13 @@ def restore(path: Path, state: State) -> tuple[State, dict[str, list]]:
         return jax.tree.unflatten(tree, stored), json.loads(archive["curve"].item())
 
 
-def train(name: str, config: Config, digits: data.Digits) -> dict[str, Any]:
+def train(name: str, config: Config) -> dict[str, Any]:
     """Trains one model, writes its weights and returns its curve and its cost."""
-    recipe, settings = bj.demo.RECIPES[name], config.settings
+    recipe, settings = models.RECIPES[name], config.settings
+    digits = jax.tree.map(jnp.asarray, data.load(size=recipe.size))
     key = jax.random.key(settings.seed)
-    image = jnp.zeros((1, *bj.demo.SHAPE))
-    params = bj.demo.UNet().init(key, image, jnp.zeros(1))["params"]
+    example = (jnp.zeros((1, *recipe.shape)), jnp.zeros(1), jnp.zeros(1, jnp.int32))
+    params = recipe.module.init(key, *example)["params"]
     init = optimizer(settings).init(params)
     state = State(jnp.zeros((), jnp.int32), params, params, init)
     curve = {"iteration": [], "train": [], "validation": [], "seconds": []}
@@ -164,13 +183,14 @@ def train(name: str, config: Config, digits: data.Digits) -> dict[str, Any]:
     with tqdm(total=settings.iterations, initial=done, desc=name) as bar:
         while done < settings.iterations:
             updates = min(config.every, settings.iterations - done)
-            state, loss = advance(recipe, settings, updates, state, digits.train)
+            state, loss = advance(
+                recipe, settings, updates, state, digits.train, digits.train_labels
+            )
             done += updates
             curve["iteration"].append(done)
             curve["train"].append(float(loss))
-            curve["validation"].append(
-                float(validate(recipe, state.ema, digits.validation))
-            )
+            held_out = digits.validation, digits.validation_labels
+            curve["validation"].append(float(validate(recipe, state.ema, *held_out)))
             curve["seconds"].append(before + time.perf_counter() - start)
             if not np.isfinite(curve["train"][-1]):
                 raise SystemExit(f"{name}: loss is not finite at iteration {done}")
@@ -185,18 +205,19 @@ def train(name: str, config: Config, digits: data.Digits) -> dict[str, Any]:
         "evaluations": settings.iterations * settings.batch_size,
         "validation": curve["validation"][-1],
     }
-    weights.write(config.out / f"{name}.npz", weights.Weights(state.ema, record))
+    file = models.file_of(name)
+    file.parent.mkdir(exist_ok=True)
+    weights.write(file, weights.Weights(state.ema, record))
     unfinished.unlink()
     return {"record": record, "curve": curve}
 
 
 def main(config: Config) -> None:
-    unknown = sorted(set(config.models) - set(bj.demo.NAMES))
+    unknown = sorted(set(config.models) - set(models.RECIPES))
     if unknown:
-        raise SystemExit(f"models are {', '.join(bj.demo.NAMES)}; got {unknown}")
-    digits = jax.tree.map(jnp.asarray, data.load())
+        raise SystemExit(f"models are {', '.join(models.RECIPES)}; got {unknown}")
     for name in config.models:
-        result = train(name, config, digits)
+        result = train(name, config)
         log = json.loads(config.log.read_text()) if config.log.exists() else {}
         config.log.write_text(json.dumps({**log, name: result}, indent=1) + "\n")
 

@@ -1,0 +1,211 @@
+"""What the experiments share: ground truth, fits, tables of results and their pages.
+
+Everything that takes time is kept under `runs/`: a command given again goes on where it
+stopped, and experiments that need the same paths or the same fit share them.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import bespoke_jax as bj
+
+
+# The direct loss, keeping all activations: these networks are small enough.
+DIRECT = partial(bj.losses.rmse, checkpoint=False)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Ground truth and fits that all experiments use unless they say otherwise."""
+
+    training: int = 320  # paths
+    validation: int = 128  # paths: they select the iterate
+    test: int = 1024  # noises used neither for fitting nor for selection
+    tolerance: float = 1e-5
+    iterations: int = 150
+    batch_size: int = 32
+    lr: float = 1e-2  # of Adam, with a cosine decay to zero
+    seed: int = 0
+    runs: Path = Path("runs")
+
+    def described(self) -> dict[str, Any]:
+        """As JSON, without the place on disk."""
+        return {k: v for k, v in asdict(self).items() if k != "runs"}
+
+
+class Truth(NamedTuple):
+    """Ground-truth paths of one field."""
+
+    training: bj.Paths
+    validation: bj.Paths
+    test: bj.Paths
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations that the training and validation paths cost."""
+        return self.training.stats.evaluations
+
+
+def truth(setup: Setup, model: bj.Model, *, name: str = "", field: Any = None) -> Truth:
+    """Paths of `field` (the model's own without one), kept under `name`."""
+    name = name or model.name
+    solve = partial(solved, setup, model, field=field)
+    first = solve(setup.training + setup.validation, name, seed=setup.seed)
+    held_out = bj.paths.take(first, slice(setup.training, None))
+    training = bj.paths.take(first, slice(0, setup.training))
+    test = solve(setup.test, f"{name}-test", seed=setup.seed + 1000)
+    return Truth(training, held_out, test)
+
+
+def solved(
+    setup: Setup,
+    model: bj.Model,
+    count: int,
+    name: str,
+    *,
+    seed: int,
+    field: Any = None,
+) -> bj.Paths:
+    """`count` ground-truth paths from noises of a seed, kept under `name`."""
+    x0, c = bj.model.noise(model, jax.random.key(seed), count)
+    return bj.reference.solve(
+        model.field if field is None else field,
+        x0,
+        c=c,
+        end=model.end,
+        rtol=setup.tolerance,
+        atol=setup.tolerance,
+        directory=setup.runs / "truth" / f"{name}-{count}-{seed}",
+    )
+
+
+def fitted(
+    setup: Setup,
+    field: Any,
+    truth: Truth,
+    family: bj.families.Family,
+    name: str,
+    *,
+    loss: Callable = DIRECT,
+    start: Any = None,
+    effort: float = 1.0,
+    learning: float = 1.0,
+) -> bj.Fitted:
+    """A fit kept under `name`: Adam, selected on the validation paths.
+
+    `effort` multiplies the iterations, `learning` the learning rate of the set-up.
+    """
+    iterations = round(setup.iterations * effort)
+    schedule = optax.cosine_decay_schedule(setup.lr * learning, iterations)
+    return bj.fit(
+        family,
+        field,
+        truth.training,
+        validation=truth.validation,
+        key=jax.random.key(setup.seed + 1),
+        start=start,
+        loss=loss,
+        optimizer=optax.adam(schedule),
+        iterations=iterations,
+        batch_size=min(setup.batch_size, truth.training.size),
+        directory=setup.runs / "fits" / name,
+    )
+
+
+def sampled(
+    field: Any, solver: bj.Solver, x0: Any, c: Any = None, *, batch: int = 128
+) -> jax.Array:
+    """Samples of a solver, a batch at a time."""
+    solver = jax.tree.map(jnp.asarray, solver)
+    parts = []
+    for i in range(0, len(x0), batch):
+        part = jax.tree.map(lambda leaf: leaf[i : i + batch], (x0, c))  # noqa: B023
+        parts.append(_sample(field, solver, *part))
+    return jnp.concatenate(parts)
+
+
+_sample = jax.jit(lambda field, solver, x0, c: bj.sample(field, solver, x0, c=c))
+
+
+def errors(field: Any, solver: bj.Solver, paths: bj.Paths) -> dict[str, float]:
+    """RMSE figures of a solver on paths: mean and median of the per-sample RMS."""
+    each = bj.metrics.errors(sampled(field, solver, paths.x0, paths.c), paths.x1)
+    each = np.asarray(each, np.float64)
+    return {"rmse": float(each.mean()), "median": float(np.median(each))}
+
+
+class Results:
+    """Rows of one experiment in a JSON file; of other settings, it starts afresh."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]):
+        self.path = path
+        self.settings = json.loads(json.dumps(settings, default=str))
+        self.rows: list[dict[str, Any]] = []
+        if path.exists():
+            stored = json.loads(path.read_text())
+            if stored["settings"] == self.settings:
+                self.rows = stored["rows"]
+
+    def get(self, **key: Any) -> dict[str, Any]:
+        """The row with these entries, computed before."""
+        return next(row for row in self.rows if key.items() <= row.items())
+
+    def once(self, key: dict[str, Any], compute: Callable[[], dict[str, Any]]) -> dict:
+        """The row with the entries `key`; computed and stored if it is not there."""
+        for row in self.rows:
+            if key.items() <= row.items():
+                return row
+        began = time.perf_counter()
+        row = {**key, **compute(), "seconds": time.perf_counter() - began}
+        self.rows.append(row)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial_path = self.path.with_suffix(".partial")
+        content = {"settings": self.settings, "machine": machine(), "rows": self.rows}
+        partial_path.write_text(json.dumps(content, indent=1) + "\n")
+        os.replace(partial_path, self.path)
+        return row
+
+
+def machine() -> str:
+    """Where figures were made, for people."""
+    return (
+        f"{platform.machine()}, {jax.default_backend()}, {os.cpu_count()} cores; "
+        f"Python {platform.python_version()}, JAX {jax.__version__}"
+    )
+
+
+def table(
+    corner: str, columns: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]
+) -> list[str]:
+    """A Markdown table; numbers to three digits, None as a dash."""
+    lines = [f"| {corner} | " + " | ".join(map(str, columns)) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for name, cells in rows:
+        lines.append(f"| {name} | " + " | ".join(map(number, cells)) + " |")
+    return lines
+
+
+def number(value: Any) -> str:
+    """A cell of a table."""
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def write_block(page: Path, name: str, lines: Sequence[str]) -> None:
+    """Replaces what stands between the two comments `name: begin` and `name: end`."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+    head, rest = page.read_text().split(begin)
+    page.write_text(head + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1])
