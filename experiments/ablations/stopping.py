@@ -139,9 +139,10 @@ def packed(images: Any) -> str:
 
 
 def unpacked(text: str) -> np.ndarray:
-    """(8, SHOWN * 8) sheet of what `packed` made."""
+    """(9, SHOWN * 9) sheet of what `packed` made, a grey pixel between images."""
     pixels = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 8, 8)
-    return np.concatenate(list(pixels), axis=1)
+    framed = np.pad(pixels, ((0, 0), (0, 1), (0, 1)), constant_values=128)
+    return np.concatenate(list(framed), axis=1)
 
 
 def write_page(config: Config) -> None:
@@ -215,8 +216,8 @@ def draw(config: Config, shown: dict[str, harness.Results]) -> None:
         exact = results.get(loss="exact")
         error = abs(exact["selecting"] - exact["frechet"])
         low, high = exact["selecting"] - error, exact["selecting"] + error
-        line[1].axhspan(low, high, color="0.85", label="its sampling error")
         line[1].axhline(exact["selecting"], color="0.4", ls=":", label="ground truth")
+        line[1].axhspan(low, high, color="0.85", label="sampling error of that")
         sheets = {"exact": exact["images"]}
         for loss, style in STYLES.items():
             row = results.get(loss=loss)
@@ -235,16 +236,19 @@ def draw(config: Config, shown: dict[str, harness.Results]) -> None:
                 sheets[f"{loss} loss, best\n{label}"] = images
         sheet = np.concatenate([unpacked(text) for text in sheets.values()])
         line[2].imshow(sheet, cmap="gray", vmin=0, vmax=255)
-        line[2].set_yticks(8 * np.arange(len(sheets)) + 3.5, sheets, fontsize=7)
+        line[2].set_yticks(9 * np.arange(len(sheets)) + 3.5, sheets, fontsize=7)
         line[2].set_xticks([])
         line[2].set_title(f"{name}: a column is one noise", fontsize=10)
-        line[0].set(yscale="log", ylabel="RMSE, validation noises")
-        line[1].set(yscale="log", ylabel="Frechet distance, selecting noises")
+        line[0].set(yscale="log", ylabel="validation RMSE (pixels, -1 to 1)")
+        line[1].set(yscale="log", ylabel="Frechet distance (selecting)")
         for axis in line[:2]:
             axis.set(title=f"{name}, NFE {config.nfe}", xlabel="iteration")
+            axis.yaxis.set_major_formatter("{x:.3g}")
+            axis.yaxis.set_minor_formatter("{x:.3g}")
+            axis.tick_params(which="both", labelsize=7)
             axis.grid(alpha=0.3, which="both")
     handles = axes[0, 1].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=6, fontsize=9)
+    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=9)
     figure.set_layout_engine("constrained")
     figure.savefig(HERE / "stopping.png", dpi=120)
 
