@@ -69,8 +69,8 @@ def solve(
         same solve at ten times tighter tolerance (not below what the dtype resolves).
 
     Raises:
-        ValueError: arguments out of range, non-finite x0, or a directory that holds
-            other paths.
+        ValueError: arguments out of range, non-finite x0, a field that is not finite
+            at t = 0, or a directory that holds other paths.
         RuntimeError: a solve failed; names samples, the time reached and tolerance.
     """
     field, x0 = as_field(field), jnp.asarray(x0)
@@ -78,6 +78,7 @@ def solve(
     began = time.perf_counter()
     dtype = jnp.promote_types(x0.dtype, jnp.float32)
     x0 = x0.astype(dtype)
+    _check_start(velocities(field, 0.0, *batch_of(x0, c, 0, 1)))
 
     def run(x, c, ts, rtol, atol):
         # As arrays: other times and tolerances do not compile again.
@@ -143,7 +144,7 @@ def solve(
     nfe = np.concatenate([steps for _, _, steps in parts])
     off = jax.vmap(rms)(states[: tight_states.shape[0]] - tight_states[:, knots])
     at_knots = slopes.shape[0] * slopes.shape[1] + tight_states.shape[0] * fine.size
-    spent = nfe.sum() + tight_nfe + at_knots
+    spent = nfe.sum() + tight_nfe + at_knots + 1  # the look at the field's start
     return Paths(
         x0=x0,
         x1=states[:, -1],
@@ -267,8 +268,17 @@ def _raise_on_failure(ys, result, ts, start, stop, rtol, atol, max_steps):
         f"after t = {reached.min():.6g} of {ts[-1]:.6g} at rtol = {rtol:g}, "
         f"atol = {atol:g}, within {max_steps} steps. Noise and data predictions are "
         "singular at t = 1 (use end < 1); otherwise loosen the tolerance or raise "
-        "max_steps."
+        "max_steps. A field that returns nan after that time ends the same way."
     )
+
+
+def _check_start(velocity):
+    # Rejected steps without end would otherwise be all that is seen of it.
+    if not np.isfinite(np.asarray(velocity)).all():
+        raise ValueError(
+            "the field is not finite at t = 0 on the first of x0. Check the weights, "
+            "or a prediction that divides by alpha = 0 there (fields.from_prediction)."
+        )
 
 
 def _check(x0, c, end, rtol, atol, method, batch_size):

@@ -21,7 +21,6 @@ import optax
 
 import bespoke_jax as bj
 
-
 # The direct loss, keeping all activations: these networks are small enough.
 DIRECT = partial(bj.losses.rmse, checkpoint=False)
 

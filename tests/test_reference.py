@@ -171,3 +171,9 @@ def test_wrong_arguments_are_explained(options, words):
 def test_non_finite_noise_is_refused():
     with pytest.raises(ValueError, match="not finite in samples"):
         bj.reference.solve(FIELD, X0.at[3, 0].set(jnp.nan), progress=False)
+
+
+def test_a_field_of_nan_is_reported_at_once():
+    nan = lambda t, x: jnp.full_like(x, jnp.nan)
+    with pytest.raises(ValueError, match="not finite at t = 0"):
+        bj.reference.solve(nan, X0, progress=False)

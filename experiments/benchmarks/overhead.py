@@ -1,6 +1,6 @@
 """What `sample` costs over its bare network calls, and what compiling it costs.
 
-    uv run python experiments/benchmarks/overhead.py
+    uv run python -m experiments.benchmarks.overhead
 
 Digits U-Net, batch 64. The solve and the same number of bare jitted calls are timed in
 turn, and ratios taken pair by pair, so that a drifting machine speed cancels. Compile
@@ -9,8 +9,6 @@ coefficients and new weights. Writes `overhead.json` and the table in README.md.
 """
 
 import json
-import os
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from jax.tree_util import Partial
 from tqdm import tqdm
 
 import bespoke_jax as bj
+from experiments import harness
 
 HERE = Path(__file__).parent
 
@@ -113,21 +112,19 @@ def main(config: Config) -> None:
         "compile_seconds": spent,
         "compile_ratio": float(np.median(np.divide(spent[64], spent[4]))),
         "traces": traces(model.field, x0),
-        "hardware": f"{platform.machine()}, {jax.default_backend()}, "
-        f"{os.cpu_count()} cores; Python {platform.python_version()}, "
-        f"JAX {jax.__version__}",
+        "hardware": harness.machine(),
     }
     (HERE / "overhead.json").write_text(json.dumps(result, indent=1) + "\n")
     write_page(config, result)
 
 
 def write_page(config: Config, result: dict) -> None:
+    rows = result["overhead"].items()
     lines = [
-        "| solve over bare network calls | lower quartile | median | upper quartile |",
-        "|---|---|---|---|",
-        *(
-            f"| {name} | " + " | ".join(f"{q:.3f}" for q in quartiles) + " |"
-            for name, quartiles in result["overhead"].items()
+        *harness.table(
+            "solve over bare network calls",
+            ("lower quartile", "median", "upper quartile"),
+            rows,
         ),
         "",
         f"One call of the {config.model} U-Net at batch {config.batch}: "
@@ -141,10 +138,7 @@ def write_page(config: Config, result: dict) -> None:
         "",
         f"Hardware: {result['hardware']}.",
     ]
-    page = HERE / "README.md"
-    begin, end = "<!-- overhead: begin -->\n", "<!-- overhead: end -->"
-    head, rest = page.read_text().split(begin)
-    page.write_text(head + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1])
+    harness.write_block(HERE / "README.md", "overhead", lines)
 
 
 if __name__ == "__main__":

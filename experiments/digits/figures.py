@@ -1,7 +1,7 @@
-"""Draws what training gave: `uv run python experiments/digits/figures.py`.
+"""Draws what training gave: `uv run python -m experiments.digits.figures`.
 
 `training.png`, the loss curves of `training.json`, and `samples.png`, digits of the
-three models from the same noise by 50 steps of RK4 (200 evaluations), far more than any
+models from the same noise by 50 steps of RK4 (200 evaluations), far more than any
 solver under study, so that what is seen is the models and not a solver's error.
 """
 
@@ -9,14 +9,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import data
 import jax
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
 import tyro
 
 import bespoke_jax as bj
-from bespoke_jax import demo
+from experiments.digits import data, models
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first)
@@ -26,6 +26,8 @@ LABELS = {
     "fm_ot": "FM-OT: velocity, CondOT path",
     "fm_cs": "FM/v-CS: velocity, Cosine path",
     "eps_vp": "eps-VP: noise, VP path",
+    "fm_ot_class": "FM-OT given the class 0 .. 9, 0 .. 9, ...",
+    "fm_ot_16": "FM-OT of digits upscaled to 16x16 (other noise)",
 }
 
 
@@ -43,7 +45,8 @@ class Config:
 
 def training(log: dict) -> plt.Figure:
     """Loss against iteration, a panel per model: their losses have different units."""
-    figure, axes = plt.subplots(1, len(log), figsize=(9, 3), layout="constrained")
+    width = 2.9 * len(log)
+    figure, axes = plt.subplots(1, len(log), figsize=(width, 3), layout="constrained")
     for axis, (name, entry) in zip(axes, log.items(), strict=True):
         curve = entry["curve"]
         thousands = np.array(curve["iteration"]) / 1000
@@ -76,15 +79,15 @@ def training(log: dict) -> plt.Figure:
 
 
 def draw(config: Config) -> dict[str, np.ndarray]:
-    """Samples `(rows * columns, 8, 8, 1)` of every model, and held-out digits."""
+    """Samples `(rows * columns, side, side, 1)` of every model, and held-out digits."""
     count = config.rows * config.columns
-    x0 = jax.random.normal(jax.random.key(config.seed), (count, *demo.SHAPE))
     sheets = {"held-out digits of the data set": data.load().validation[:count]}
     for name, label in LABELS.items():
-        model = demo.load(name)
+        model = models.load(name)
         solver = bj.solvers.rk4(steps=config.steps, end=model.end)
-        start = float(model.schedule(0.0)[1]) * x0
-        sheets[label] = np.asarray(jax.jit(bj.sample)(model.field, solver, start))
+        x0, c = bj.model.noise(model, jax.random.key(config.seed), count)
+        c = c if c is None else jnp.arange(count) % models.CLASSES
+        sheets[label] = np.asarray(bj.sample(model.field, solver, x0, c=c))
     return sheets
 
 
@@ -94,16 +97,19 @@ def samples(sheets: dict[str, np.ndarray], rows: int) -> plt.Figure:
         len(sheets), 1, figsize=(8, 1.75 * len(sheets)), layout="constrained"
     )
     for axis, (label, images) in zip(axes, sheets.items(), strict=True):
-        grid = images.reshape(rows, -1, 8, 8)
-        grid = np.pad(grid, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-        sheet = grid.transpose(0, 2, 1, 3).reshape(rows * 10, -1)
+        side = images.shape[1]
+        grid = images.reshape(rows, -1, side, side)
+        gap = side // 8
+        space = ((0, 0), (0, 0), (gap, gap), (gap, gap))
+        grid = np.pad(grid, space, constant_values=np.nan)
+        sheet = grid.transpose(0, 2, 1, 3).reshape(rows * (side + 2 * gap), -1)
         shades = matplotlib.colormaps["gray_r"].with_extremes(bad="0.7")
         axis.imshow(sheet, cmap=shades, vmin=-1, vmax=1)
         axis.set_title(label, fontsize=9, loc="left", pad=3)
         axis.set_axis_off()
     figure.supxlabel(
-        "One place in the three lower sheets is one draw of noise. 8x8 pixels,"
-        " white -1 to black 1.",
+        "One place in the 8x8 sheets of models is one draw of noise. White -1 to"
+        " black 1.",
         fontsize=9,
     )
     return figure
