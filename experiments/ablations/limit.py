@@ -128,7 +128,7 @@ def slope(n: tuple[int, ...], distance: list[float]) -> tuple[float, float]:
 def trend(n: tuple[int, ...], distance: list[float]) -> tuple[str, str]:
     """What a distance does as n grows, in one word, and the slope that says so."""
     value, error = slope(n, distance)
-    word = "holds no clear trend"
+    word = "shows no clear trend"
     if abs(value) > 2 * error:
         word = "shrinks" if value < 0 else "grows"
     return word, f"{value:.2f} +- {error:.2f}"
@@ -194,13 +194,15 @@ def note(
     away = distances(rows[-1], {"r": r, "t": r, "s": np.ones(len(r))})
     moved = [k for k, a, b in zip(("t_r", "s_r"), away, gap, strict=True) if a > b]
     drift = [float(np.abs(row["drift"]).max()) for row in rows]
+    stuck = sum(row["validation"] >= row["validation_start"] for row in rows)
     (t, slope_t), (s, slope_s) = trends
     return (
         f"- {title}: as n grows the distance in t_r {t} (slope {slope_t}), in log s_r "
         f"it {s} (slope {slope_s}). At n = {n[-1]} they are {away[0]:.2g} and "
         f"{away[1]:.2g} from the identity (further than from the n before: "
         f"{' and '.join(moved) or 'neither'}). Largest effective drift {drift[0]:.2g} "
-        f"at n = {n[0]}, {drift[-1]:.2g} at n = {n[-1]}."
+        f"at n = {n[0]}, {drift[-1]:.2g} at n = {n[-1]}. Fits that found nothing "
+        f"better than the identity: {stuck} of {len(rows)}."
     )
 
 
