@@ -230,7 +230,8 @@ def draw(config: Config, results: harness.Results, rmse: np.ndarray) -> None:
         for i in range(1, len(SHEETS)):
             panel.axhline(side * i - 0.5, color="0.6", lw=1)
         panel.tick_params(length=0, labelsize=8)
-        panel.set_title(f"w = {w:g}", fontsize=9, loc="left", pad=3)
+        title = f"w = {w:g}: exact, native fit and midpoint at {config.nfe} NFE"
+        panel.set_title(title, fontsize=9, loc="left", pad=3)
     panels[-1].set_xlabel("class asked for; one column is one noise in all panels")
     figure.savefig(HERE / "guidance.png", dpi=120)
 
