@@ -31,8 +31,6 @@ from experiments.digits import models
 
 HERE = Path(__file__).parent
 MODELS = ("fm_ot", "fm_cs", "eps_vp")
-# Activations are kept: a reverse pass evaluates nothing again, and costs two forward.
-LOSS = partial(bj.losses.rmse, checkpoint=False)
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,13 @@ def split(paths: bj.Paths, training: int, test: bj.Paths | None) -> harness.Trut
     return harness.Truth(*(bj.paths.take(paths, part) for part in parts), test)
 
 
-def fit(setup, model, nfe: int, truth, solved: float, name: str, loss=LOSS) -> dict:
+def fit(setup, model, nfe: int, truth, solved: float, name: str) -> dict:
     """RMSE and network evaluations of a fit whose ground truth cost `solved` of them.
 
     The first convention counts forward 1, reverse 2; the second forward passes alone.
     """
     family = bj.families.scale_time(nfe // 2, end=model.end)
-    fitted = harness.fitted(setup, model.field, truth, family, name, loss=loss)
+    fitted = harness.fitted(setup, model.field, truth, family, name)
     before = solved + len(fitted.history.rmse) * truth.validation.size * nfe
     spent = float(fitted.history.evaluations[-1])
     training = model.training_evaluations
@@ -134,7 +132,7 @@ def measure(config: Config, name: str) -> None:
 
     def long() -> dict:
         fit_name, cost = f"{name}-bespoke-midpoint-{nfe}", shared.evaluations
-        return fit(setup, model, nfe, shared, cost, fit_name, loss=bj.losses.rmse)
+        return fit(setup, model, nfe, shared, cost, fit_name)
 
     base = bj.solvers.construct("midpoint", nfe, end=model.end)
     results.once({"kind": "midpoint"}, partial(harness.errors, model.field, base, test))

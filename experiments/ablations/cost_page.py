@@ -19,7 +19,7 @@ STYLES = {
 
 def write(here: Path, settings: dict, stored: dict, timing: list[dict]) -> None:
     """stored: by model, the rows of `cost.by_kind`; timing: a row for each model."""
-    lines = ["### What a fit costs", ""]
+    lines: list[str] = []
     swept = {name: kinds for name, kinds in stored.items() if kinds["paths"]}
     corners = {
         "paths": f"Training paths, {settings['iterations']} iterations",
@@ -40,7 +40,7 @@ def write(here: Path, settings: dict, stored: dict, timing: list[dict]) -> None:
     for name, kinds in swept.items():
         lines += [enough(name, kinds), ""]
     lines += [*cheap_table(settings, stored), "", *cheap_verdict(settings, stored), ""]
-    lines += [*clock(timing), "![Cost](cost.png)"]
+    lines += clock(timing)
     harness.write_block(here / "README.md", "cost", lines)
     draw(here, settings, swept or stored)
 
@@ -89,7 +89,7 @@ def cheap_verdict(settings: dict, stored: dict) -> list[str]:
         f"Cheap fit: {cheap['training']} training and {cheap['validation']} validation "
         f"paths, {cheap['iterations']} iterations of {cheap['batch_size']} paths, lr "
         f"{cheap['lr']:g}. Evaluations are those of the ground truth, the fit and "
-        "its validations, without what checkpointing repeats. Share of training: "
+        "its validations. Share of training: "
         "forward 1 and reverse 2 in both, so that training counts three times its "
         "forward passes; the most is "
         f"{worst['share']:.1%}, {said['share']} {SHARE:.0%}. Forward passes alone, in "

@@ -51,7 +51,8 @@ class Config:
     def stored(self, name: str) -> harness.Results:
         """What was computed with these settings for a model."""
         own = ("nfe", "iterations", "every", "frechet")
-        settings = {k: getattr(self, k) for k in own} | self.setup.described()
+        # Last: the iterations are those of this experiment.
+        settings = self.setup.described() | {k: getattr(self, k) for k in own}
         return harness.Results(HERE / "results" / f"stopping-{name}.json", settings)
 
 
