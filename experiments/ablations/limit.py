@@ -169,8 +169,6 @@ def write_page(config: Config) -> None:
         f"From one n to the next the curves come closer as n grows, t_r in {t} and s_r "
         f"in {s} of {len(words)} series of fits (models and losses).",
         "",
-        "![t_r, s_r and drift by n](limit.png)",
-        "",
         "Largest difference between the curves of one n and the next, linear between "
         "nodes; s at inner nodes is sqrt(s_i s_{i+1}), which changes no solver. Slope: "
         "of log(distance / log(n'/n)) against log n, with its standard error; a trend "

@@ -173,7 +173,7 @@ def write_page(config: Config) -> None:
             f"and {exact['frechet']:.4g}).",
             "",
         ]
-    lines += [*verdict(outcomes), "", "![Both criteria](stopping.png)", ""]
+    lines += [*verdict(outcomes), ""]
     setup = config.setup
     lines += [
         f"Seed {setup.seed}; an iterate kept every {config.every} of "

@@ -139,7 +139,7 @@ def write_page(config: Config) -> None:
             cells = [None if v is None else f"{v:.0%}" for v in line]
             body.append((f"share of the gain, {LABELS[learn]}", cells))
         lines += [*harness.table(f"{name}: RMSE at NFE", config.nfe, body), ""]
-    lines += [*verdict(config, shown), "", "![t_r and s_r](time_scale.png)", ""]
+    lines += [*verdict(config, shown), ""]
     setup = config.setup
     lines += [
         "Share of the gain: log(RK2 / part) / log(RK2 / both), of test RMSE; above "
