@@ -130,3 +130,18 @@ def test_samples_have_the_statistics_of_digits(name, digits):
         assert np.sqrt(np.mean(gap**2)) < tolerance
     ink = lambda x: x.mean((1, 2, 3))
     assert abs(ink(x1).std() - ink(digits.train).std()) < 0.03
+
+
+@pytest.mark.slow
+def test_a_network_with_classes_hears_the_label_and_asks_for_it():
+    network = demo.UNet(fine=8, coarse=8, width=8, classes=3)
+    x, t = jnp.ones((4, 4, 4, 1)), jnp.full(4, 0.5)
+    labels = jnp.array([0, 0, 2, 3])
+    variables = jax.jit(network.init)(jax.random.key(0), x, t, labels)
+    # The last layer starts at zero: move it, so that there is something to hear.
+    variables = jax.tree.map(lambda w: w + 0.1, variables)
+    u = jax.jit(network.apply)(variables, x, t, labels)
+    np.testing.assert_array_equal(u[0], u[1])
+    assert np.abs(u[0] - u[2]).max() > 1e-4 and np.abs(u[2] - u[3]).max() > 1e-4
+    with pytest.raises(ValueError, match="labels c in 0 .. 3"):
+        network.apply(variables, x, t)

@@ -3,14 +3,16 @@
     uv run python -m experiments.digits.solvers
 
 Ground truth once per model; at each NFE one fit of the direct loss per base and one of
-the RMSE bound for RK2; at the smallest NFE ten times the effort as well, which shows
-what the family can do. Validation paths select, the figures are from other noises.
+the RMSE bound for RK2; at the smallest NFE ten times the effort as well, from the base
+solver and from the base solver on another path (Theorem 2.3), which shows what the
+family can do. Validation paths select, the figures are from other noises.
 Interrupted, the same command goes on where it stopped. `--models eps_vp` does one
 model; the page is written from all that are there. Writes `results/solvers-*.json`, the
 tables in README.md and `rmse_nfe.png`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,12 @@ from experiments.digits import adaptive, models
 matplotlib.use("Agg")
 HERE = Path(__file__).parent
 MODELS = ("fm_ot", "fm_cs", "eps_vp")
+# Where the second long fit starts: the base solver on this path.
+OTHER_PATH = {
+    "fm_ot": bj.schedules.Cosine(),
+    "fm_cs": bj.schedules.CondOT(),
+    "eps_vp": bj.schedules.CondOT(),
+}
 STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}
 LABELS = {
     "euler": "RK1 (euler)",
@@ -67,15 +75,17 @@ def measure(config: Config, name: str) -> None:
             solver = bj.solvers.construct(base, nfe, end=model.end)
             return harness.errors(model.field, solver, truth.test)
         family = bj.families.scale_time(nfe // STAGES[base], base=base, end=model.end)
-        fitted = harness.fitted(
-            config.setup,
-            model.field,
-            truth,
-            family,
-            f"{name}-{kind}-{base}-{nfe}",
-            loss=bj.losses.rmse_bound if kind == "bound" else harness.DIRECT,
-            effort=10.0 if kind == "limit" else 1.0,
-        )
+        fit = partial(harness.fitted, config.setup, model.field, truth, family)
+        task = f"{name}-{kind}-{base}-{nfe}"
+        if kind == "limit":
+            path = OTHER_PATH[name]
+            other = bj.families.from_schedules(family, model.schedule, path)
+            tries = [fit(task, effort=10.0)]
+            tries.append(fit(f"{task}-changed", start=other, effort=10.0))
+            fitted = min(tries, key=lambda fitted: fitted.rmse)
+        else:
+            loss = bj.losses.rmse_bound if kind == "bound" else harness.DIRECT
+            fitted = fit(task, loss=loss)
         return {
             **harness.errors(model.field, fitted.solver, truth.test),
             "validation_start": fitted.start_rmse,
