@@ -145,9 +145,10 @@ def write_page(config: Config) -> None:
         "Share of the gain: log(RK2 / part) / log(RK2 / both), of test RMSE; above "
         "100 % the part alone did better at this effort. Figure: "
         f"NFE {max(config.nfe)}, t_r over the end of the interval, less r; s at inner "
-        "nodes of the fit of both is sqrt(s_i s_{i+1}), which changes no solver. Direct "
-        f"RMSE loss, seed {setup.seed}, {setup.training} training, {setup.validation} "
-        f"validation and {setup.test} test noises, {setup.iterations} iterations of "
+        "nodes of the fit of both is sqrt(s_i s_{i+1}), which changes no solver. "
+        f"Direct loss, seed {setup.seed}, {setup.training} training, "
+        f"{setup.validation} validation and {setup.test} test noises, "
+        f"{setup.iterations} iterations of "
         f"{setup.batch_size} paths. {harness.machine()}."
     ]
     harness.write_block(HERE / "README.md", "time_scale", lines)
