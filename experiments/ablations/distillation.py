@@ -50,7 +50,7 @@ class Config:
     nfe: tuple[int, ...] = (4, 8)
     lrs: tuple[float, ...] = (1e-5, 1e-4, 1e-3)
     every: int = 25  # iterations between two validations, as in the Bespoke fits
-    longer: int = 10  # times the iterations, at the last NFE ...
+    longer: int = 5  # times the iterations, at the last NFE ...
     longer_model: str = "fm_ot"  # ... of this model
     setup: harness.Setup = harness.Setup()
 

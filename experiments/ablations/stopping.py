@@ -43,7 +43,7 @@ SHOWN = 10  # samples in the figure
 class Config:
     models: tuple[str, ...] = MODELS
     nfe: int = 8
-    iterations: int = 300
+    iterations: int = 200
     every: int = 25  # iterations between the iterates kept
     frechet: int = 4096  # noises: one half selects, the other is reported
     setup: harness.Setup = harness.Setup()
