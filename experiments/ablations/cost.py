@@ -47,7 +47,7 @@ class Cheap:
 @dataclass(frozen=True)
 class Config:
     models: tuple[str, ...] = MODELS  # of the cheap fit
-    swept: tuple[str, ...] = ("fm_ot", "eps_vp")  # those of them for the curves
+    swept: tuple[str, ...] = ("fm_ot",)  # those of them for the curves
     nfe: int = 10
     paths: tuple[int, ...] = (16, 32, 64, 128, 256, 512, 1024, 2048)
     few: tuple[int, int] = (96, 32)  # training and validation paths of short fits
