@@ -179,8 +179,11 @@ class Results:
 
 def machine() -> str:
     """Where figures were made, for people."""
+    known = hasattr(os, "sched_getaffinity")  # not on every platform
+    allowed = len(os.sched_getaffinity(0)) if known else os.cpu_count()
     return (
-        f"{platform.machine()}, {jax.default_backend()}, {os.cpu_count()} cores; "
+        f"{platform.machine()}, {jax.default_backend()}, {allowed} of "
+        f"{os.cpu_count()} cores; "
         f"Python {platform.python_version()}, JAX {jax.__version__}"
     )
 

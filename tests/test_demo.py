@@ -140,7 +140,7 @@ def test_a_network_with_classes_hears_the_label_and_asks_for_it():
     variables = jax.jit(network.init)(jax.random.key(0), x, t, labels)
     # The last layer starts at zero: move it, so that there is something to hear.
     variables = jax.tree.map(lambda w: w + 0.1, variables)
-    u = jax.jit(network.apply)(variables, x, t, labels)
+    u = np.asarray(jax.jit(network.apply)(variables, x, t, labels))
     np.testing.assert_array_equal(u[0], u[1])
     assert np.abs(u[0] - u[2]).max() > 1e-4 and np.abs(u[2] - u[3]).max() > 1e-4
     with pytest.raises(ValueError, match="labels c in 0 .. 3"):
