@@ -166,7 +166,7 @@ def time_all(config: Config) -> None:
             row = pool.submit(timed, name, config.nfe, config.cheap).result()
         return {**row, "load": load, "wall_s": time.perf_counter() - began}
 
-    for name in MODELS:
+    for name in config.models:
         results.once({"model": name}, partial(one, name))
 
 
