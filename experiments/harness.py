@@ -130,7 +130,7 @@ def sampled(
     solver = jax.tree.map(jnp.asarray, solver)
     parts = []
     for i in range(0, len(x0), batch):
-        part = jax.tree.map(lambda leaf: leaf[i : i + batch], (x0, c))  # noqa: B023
+        part = jax.tree.map(lambda leaf, i=i: leaf[i : i + batch], (x0, c))
         parts.append(_sample(field, solver, *part))
     return jnp.concatenate(parts)
 

@@ -109,7 +109,7 @@ def measure(config: Config, name: str) -> None:
         training = truth.training._replace(stats=None, certificate=None)
         stack = iterates(config, family, LOSSES[loss], model.field, training)
         count = len(stack.end)
-        solvers = [jax.tree.map(lambda leaf: leaf[i], stack) for i in range(count)]  # noqa: B023
+        solvers = [jax.tree.map(lambda leaf, i=i: leaf[i], stack) for i in range(count)]
         curves: dict[str, list[float]] = {"rmse": [], "frechet": []}
         for solver in solvers:
             errors = harness.errors(model.field, solver, truth.validation)

@@ -133,7 +133,7 @@ def write_page(config: Config) -> None:
     body = [(LABELS[k], [count(k, nfe) for nfe in config.nfe]) for k in STYLES]
     lines = [*harness.table("Free numbers at NFE", config.nfe, body), ""]
     for name, results in shown.items():
-        rmse = lambda learn, nfe: results.get(learn=learn, nfe=nfe)["rmse"]  # noqa: B023
+        rmse = lambda learn, nfe, of=results: of.get(learn=learn, nfe=nfe)["rmse"]
         body = [(LABELS[k], [rmse(k, nfe) for nfe in config.nfe]) for k in LABELS]
         for learn, line in shares(config, results).items():
             cells = [None if v is None else f"{v:.0%}" for v in line]
