@@ -1,87 +1,29 @@
 """Velocity fields whose flow map is known in closed form, or to 12 digits.
 
-For x_t = alpha_t x_1 + sigma_t x_0 with data x_1 ~ sum_k w_k N(mu_k, s_k^2 I), the
-posterior means E[x_1 | x_t] and E[x_0 | x_t] are closed forms, hence so is the exact
-velocity u = alpha' E[x_1 | x] + sigma' E[x_0 | x]. With one component the flow map
-itself is closed: x_t = alpha_t mu + sqrt(alpha_t^2 s^2 + sigma_t^2) y with y constant
-along each path.
+The fields are those of `experiments.mixture.fields`. With one component the flow map
+is closed: x_t = alpha_t mu + sqrt(alpha_t^2 s^2 + sigma_t^2) y with y constant along
+each path.
 """
-
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import Partial
 
 from bespoke_jax.paths import Paths
+from experiments.mixture.fields import Mixture, field, posterior_means, random_mixture
 
-
-class Mixture(NamedTuple):
-    """Weights (modes,), means (modes, dim), standard deviations (modes,)."""
-
-    w: Any
-    mu: Any
-    s: Any
-
-
-def random_mixture(
-    seed: int, dim: int = 2, modes: int = 3, std: float = 0.3
-) -> Mixture:
-    rng = np.random.default_rng(seed)
-    return Mixture(
-        np.full(modes, 1.0 / modes),
-        rng.standard_normal((modes, dim)),
-        np.full(modes, std),
-    )
+__all__ = [
+    "GAUSSIAN",
+    "Mixture",
+    "field",
+    "gaussian_flow",
+    "gaussian_paths",
+    "posterior_means",
+    "random_mixture",
+]
 
 
 GAUSSIAN = Mixture(np.ones(1), np.array([[0.5, -0.3]]), np.array([0.6]))
-
-
-def posterior_means(mixture: Mixture, x, alpha, sigma):
-    """(E[x_1 | x], E[x_0 | x]) for x (batch, dim), alpha and sigma (batch,)."""
-    w, mu, s = (jnp.asarray(leaf, x.dtype) for leaf in mixture)
-    dim = x.shape[-1]
-    alpha, sigma = alpha[:, None], sigma[:, None]
-    v = alpha**2 * s[None] ** 2 + sigma**2  # (batch, modes)
-    centred = x[:, None, :] - alpha[:, :, None] * mu[None]
-    log_r = jnp.log(w)[None] - 0.5 * dim * jnp.log(v)
-    log_r = log_r - 0.5 * jnp.sum(centred**2, -1) / v
-    r = jax.nn.softmax(log_r, axis=-1)[:, :, None]
-    x1 = jnp.sum(r * (mu[None] + (alpha * s[None] ** 2 / v)[:, :, None] * centred), 1)
-    x0 = jnp.sum(r * (sigma / v)[:, :, None] * centred, 1)
-    return x1, x0
-
-
-def _velocity(schedule, mixture, t, x, c=None):
-    del c
-    t = jnp.broadcast_to(jnp.asarray(t, x.dtype), (x.shape[0],))
-    alpha, sigma = schedule(t)
-    d_alpha, d_sigma = schedule.rates(t)
-    x1, x0 = posterior_means(mixture, x, alpha, sigma)
-    return d_alpha[:, None] * x1 + d_sigma[:, None] * x0
-
-
-class _Exact:
-    """Hashable by schedule, so that equal oracles share compiled code."""
-
-    def __init__(self, schedule):
-        self.schedule = schedule
-
-    def __eq__(self, other):
-        return isinstance(other, _Exact) and self.schedule == other.schedule
-
-    def __hash__(self):
-        return hash(("exact", self.schedule))
-
-    def __call__(self, mixture, t, x, c=None):
-        return _velocity(self.schedule, mixture, t, x, c)
-
-
-def field(schedule, mixture: Mixture):
-    """The exact velocity field of a mixture under a schedule, as a Partial."""
-    return Partial(_Exact(schedule), mixture)
 
 
 def gaussian_flow(schedule, mixture: Mixture, x, start, end):

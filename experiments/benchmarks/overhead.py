@@ -3,9 +3,12 @@
     uv run python -m experiments.benchmarks.overhead
 
 Digits U-Net, batch 64. The solve and the same number of bare jitted calls are timed in
-turn, and ratios taken pair by pair, so that a drifting machine speed cancels. Compile
-time is that of a fresh jit at each nfe, also in turn; traces are counted over new
-coefficients and new weights. Writes `overhead.json` and the table in README.md.
+turn, and ratios taken pair by pair, so that a drifting machine speed cancels. Memory is
+what XLA reserves for the compiled solve's temporaries beyond those of Euler, in states
+(one batch of samples): a method that looks back k velocities needs k - 1 of them, and a
+few more where XLA does not reuse a buffer. Compile time is that of a fresh jit at each
+nfe, also in turn; traces are counted over new coefficients and new weights. Writes
+`overhead.json` and the table in README.md.
 """
 
 import json
@@ -24,6 +27,7 @@ import bespoke_jax as bj
 from experiments import harness
 
 HERE = Path(__file__).parent
+MULTISTEP = ("dpm_solver_pp_2m", "scire_v1_2m", "unipc", "deis_tab", "ipndm")
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,21 @@ def overhead(config: Config, field, solver: bj.Solver, x0: jax.Array) -> np.ndar
     return np.array(ratios)
 
 
+def lowered(field, solver: bj.Solver, x0: jax.Array):
+    numbers = jax.tree.map(jnp.asarray, solver)
+    return jax.jit(lambda f, s, x: bj.sample(f, s, x)).lower(field, numbers, x0)
+
+
 def compile_seconds(field, nfe: int, x0: jax.Array) -> float:
     jax.clear_caches()
-    solver = jax.tree.map(jnp.asarray, bj.solvers.midpoint(steps=nfe // 2))
-    lowered = jax.jit(lambda f, s, x: bj.sample(f, s, x)).lower(field, solver, x0)
-    return seconds(lambda: lowered.compile() and 0)
+    program = lowered(field, bj.solvers.midpoint(steps=nfe // 2), x0)
+    return seconds(lambda: program.compile() and 0)
+
+
+def temporaries(field, solver: bj.Solver, x0: jax.Array) -> float:
+    """Peak of the solve's temporaries, in states."""
+    analysis = lowered(field, solver, x0).compile().memory_analysis()
+    return analysis.temp_size_in_bytes / x0.nbytes
 
 
 def traces(field, x0: jax.Array) -> int:
@@ -92,16 +106,21 @@ def main(config: Config) -> None:
     call = jax.jit(lambda field, t, x: field(t, x))
     seconds(lambda: call(model.field, 0.5, x0))
     one = np.median([seconds(lambda: call(model.field, 0.5, x0)) for _ in range(20)])
+    construct = lambda name, nfe: bj.solvers.construct(
+        name, nfe, schedule=model.schedule, end=model.end
+    )
+    tasks = [(name, 8) for name in ("euler", "midpoint", "rk4")]
+    tasks += [(name, 20) for name in ("midpoint", *MULTISTEP)]
+    least = temporaries(model.field, construct("euler", 20), x0)
     rows = {}
-    solvers = {
-        "euler, 8 NFE": bj.solvers.euler(steps=8),
-        "midpoint, 8 NFE": bj.solvers.midpoint(steps=4),
-        "rk4, 8 NFE": bj.solvers.rk4(steps=2),
-        "midpoint, 20 NFE": bj.solvers.midpoint(steps=10),
-    }
-    for name, solver in tqdm(solvers.items(), desc="overhead"):
+    for name, nfe in tqdm(tasks, desc="overhead"):
+        solver = construct(name, nfe)
         ratios = overhead(config, model.field, solver, x0)
-        rows[name] = [float(np.quantile(ratios, q)) for q in (0.25, 0.5, 0.75)]
+        rows[f"{name}, {nfe} NFE"] = {
+            "ratios": [float(np.quantile(ratios, q)) for q in (0.25, 0.5, 0.75)],
+            "looks_back": [solver.p.shape[1], solver.q.shape[1]],
+            "extra_states": temporaries(model.field, solver, x0) - least,
+        }
     spent = {4: [], 64: []}
     for _ in tqdm(range(config.compilations), desc="compile"):
         for nfe in spent:
@@ -119,13 +138,14 @@ def main(config: Config) -> None:
 
 
 def write_page(config: Config, result: dict) -> None:
-    rows = result["overhead"].items()
+    body = [
+        (name, [*row["ratios"], *row["looks_back"], row["extra_states"]])
+        for name, row in result["overhead"].items()
+    ]
+    columns = ("lower quartile", "median", "upper quartile")
+    columns += ("states seen", "velocities seen", "memory beyond Euler's, states")
     lines = [
-        *harness.table(
-            "solve over bare network calls",
-            ("lower quartile", "median", "upper quartile"),
-            rows,
-        ),
+        *harness.table("solve over bare network calls", columns, body),
         "",
         f"One call of the {config.model} U-Net at batch {config.batch}: "
         f"{result['call_ms']:.1f} ms. {config.pairs} pairs, timed in turn.",
