@@ -199,8 +199,8 @@ def write_page(config: Config) -> None:
     setup = config.setup
     lines += [
         f"{config.samples} noises, seed {setup.seed + 1000}; NSR grid, k = 3.1; a "
-        "method of s evaluations a step spends the largest multiple of s that NFE pays for, "
-        'except "agile", DPM-Solver-2 and -3 and EDM-Heun, which end with lower '
+        "method of s evaluations a step spends the largest multiple of s that NFE pays "
+        'for, except "agile", DPM-Solver-2 and -3 and EDM-Heun, which end with lower '
         f"orders. {harness.machine()}."
     ]
     harness.write_block(HERE / "README.md", "generation", lines)
