@@ -1,12 +1,13 @@
-"""Losses on ground-truth paths: RMSE-bound, LTE and direct RMSE.
+"""Losses on ground-truth paths: RMSE-bound, LTE, and direct ones (RMSE, MSE, PSNR).
 
 With x(t) the exact path, d_i the local and e_n the global truncation error in the RMS
 norm, e_n <= sum_i M_i d_i, where M_i = L_i L_{i+1} ... L_{n-1} and M_n = 1 are products
 of the steps' Lipschitz constants (equation 25). The bound (26) and LTE (all M_i = 1)
-need only one-step maps from exact states, so all n steps are evaluated together.
+need only one-step maps from exact states, so all n steps are evaluated together. The
+direct losses compare x_n with x(end) after a whole solve, for any family.
 
-Every loss is called `loss(family, theta, field, paths)`, and is a mean over paths. The
-exact states come from the paths' cached interpolant, or with `online=True`, as in the
+Every loss is called `loss(family, theta, field, paths)`, and is a mean over paths
+(`psnr` the logarithm of one). The exact states come from the paths' cached interpolant, or with `online=True`, as in the
 paper, from a reference solve at the current t_i inside the loss.
 
 Reference: Shaul et al. (2024), arXiv 2310.19075, section 2.3 and appendix K.1.
@@ -89,6 +90,8 @@ def rmse(
 ) -> jax.Array:
     """The direct loss E ||x(end) - x_n|| (equation 6), through the whole solve.
 
+    A mean of norms, in which single bad paths weigh less than in `mse`.
+
     Args:
         family, theta, field, paths: as `rmse_bound`.
         checkpoint: recompute each network evaluation in the backward pass instead of
@@ -97,8 +100,41 @@ def rmse(
     Returns:
         () loss.
     """
+    return jnp.mean(rms(_end_errors(family, theta, field, paths, checkpoint)))
+
+
+def mse(
+    family: Family, theta: Any, field: Any, paths: Paths, *, checkpoint: bool = True
+) -> jax.Array:
+    """The mean square error E ||x(end) - x_n||^2, through the whole solve.
+
+    Arguments as `rmse`.
+    """
+    error = _end_errors(family, theta, field, paths, checkpoint)
+    return jnp.mean(jnp.square(error))
+
+
+def psnr(
+    family: Family, theta: Any, field: Any, paths: Paths, *, checkpoint: bool = True
+) -> jax.Array:
+    """10 log10 of the mean square error: 20 log10(range of the data) minus the PSNR.
+
+    Its gradient is that of `mse` relative to the error itself, so that it does not fade
+    as the fit improves. The mean over the batch is inside the logarithm; the paper
+    averages the logarithm of each path's error, and in few dimensions that mean is
+    ruled by the paths whose error happens to be tiny. -inf where the solver is exact.
+
+    Arguments as `rmse`. Shaul et al. (2024), arXiv 2403.01329, equation 13, minimised.
+    """
+    return 10 * jnp.log10(mse(family, theta, field, paths, checkpoint=checkpoint))
+
+
+def _end_errors(
+    family: Family, theta: Any, field: Any, paths: Paths, checkpoint: bool
+) -> jax.Array:
+    """(N, *shape) x_n - x(end)."""
     x = sample(field, family.build(theta), paths.x0, c=paths.c, checkpoint=checkpoint)
-    return jnp.mean(rms(x - paths.x1))
+    return x - paths.x1
 
 
 def x_aux(paths: Paths, t: jax.Array) -> jax.Array:
@@ -225,6 +261,8 @@ __all__ = [
     "Tightness",
     "lipschitz",
     "lte",
+    "mse",
+    "psnr",
     "rmse",
     "rmse_bound",
     "tightness",

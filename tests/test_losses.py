@@ -149,6 +149,26 @@ def test_checkpointed_direct_loss_is_the_same():
     assert float(both[0][0]) == pytest.approx(float(jnp.mean(rms(x1 - PATHS.x1))))
 
 
+def test_mse_and_psnr_are_one_error_on_two_scales():
+    family = scale_time(3, end=END)
+    theta = perturbed(family, 1)
+
+    @jax.jit
+    def both(theta):
+        pair = lambda loss: jax.value_and_grad(loss, argnums=1)(
+            family, theta, FIELD, PATHS
+        )
+        x1 = bj.sample(FIELD, family.build(theta), PATHS.x0)
+        return pair(losses.mse), pair(losses.psnr), x1
+
+    (mse, by_mse), (psnr, by_psnr), x1 = both(theta)
+    error = np.asarray(x1 - PATHS.x1)
+    np.testing.assert_allclose(mse, np.mean(error**2), rtol=1e-12)
+    np.testing.assert_allclose(psnr, 10 * np.log10(mse), rtol=1e-12)
+    relative = jax.tree.map(lambda g: 10 / np.log(10) * g / mse, by_mse)
+    chex.assert_trees_all_close(by_psnr, relative, rtol=1e-10)
+
+
 @pytest.mark.slow
 def test_bound_holds_with_the_true_lipschitz_constant():
     """Equation 27: L_bes >= L_RMSE when L_tau is at least the field's constant."""
@@ -177,7 +197,7 @@ def test_conditioning_reaches_every_step():
     paths = Paths(x0, states[:, -1], c, knots, states, slopes, 1.0)
     family = scale_time(3)
     jitted = lambda loss: jax.jit(loss, static_argnums=(0, 2))
-    for loss in (losses.rmse_bound, losses.lte, losses.rmse):
+    for loss in (losses.rmse_bound, losses.lte, losses.rmse, losses.mse):
         assert jitted(loss)(family, family.init(), conditional, paths) < 1e-11
     sequential = partial(losses.rmse_bound, sequential=True)
     assert jitted(sequential)(family, family.init(), conditional, paths) < 1e-11

@@ -3,5 +3,6 @@
 from bespoke_jax.families.family import Family, Steps
 from bespoke_jax.families.scale_time import scale_time
 from bespoke_jax.families.starts import from_path, from_schedules
+from bespoke_jax.families.timesteps import timesteps
 
-__all__ = ["Family", "Steps", "from_path", "from_schedules", "scale_time"]
+__all__ = ["Family", "Steps", "from_path", "from_schedules", "scale_time", "timesteps"]
