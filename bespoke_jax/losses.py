@@ -7,8 +7,9 @@ need only one-step maps from exact states, so all n steps are evaluated together
 direct losses compare x_n with x(end) after a whole solve, for any family.
 
 Every loss is called `loss(family, theta, field, paths)`, and is a mean over paths
-(`psnr` the logarithm of one). The exact states come from the paths' cached interpolant, or with `online=True`, as in the
-paper, from a reference solve at the current t_i inside the loss.
+(`psnr` the logarithm of one). The exact states come from the paths' cached interpolant,
+or with `online=True`, as in the paper, from a reference solve at the current t_i inside
+the loss.
 
 Reference: Shaul et al. (2024), arXiv 2310.19075, section 2.3 and appendix K.1.
 """
