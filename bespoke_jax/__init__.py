@@ -32,6 +32,7 @@ from bespoke_jax.solver import (
     trajectory,
     validate,
 )
+from bespoke_jax.tailor import Tailored, tailor
 
 __all__ = [
     "Family",
@@ -39,6 +40,7 @@ __all__ = [
     "Model",
     "Paths",
     "Solver",
+    "Tailored",
     "Verdict",
     "canonical",
     "card",
@@ -56,6 +58,7 @@ __all__ = [
     "sample",
     "schedules",
     "solvers",
+    "tailor",
     "trace",
     "trajectory",
     "validate",

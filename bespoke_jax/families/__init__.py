@@ -1,8 +1,18 @@
 """Learned families of solvers: one paper a file, each returns a `Family`."""
 
 from bespoke_jax.families.family import Family, Steps
+from bespoke_jax.families.nonstationary import insert, nonstationary
 from bespoke_jax.families.scale_time import scale_time
 from bespoke_jax.families.starts import from_path, from_schedules
 from bespoke_jax.families.timesteps import timesteps
 
-__all__ = ["Family", "Steps", "from_path", "from_schedules", "scale_time", "timesteps"]
+__all__ = [
+    "Family",
+    "Steps",
+    "from_path",
+    "from_schedules",
+    "insert",
+    "nonstationary",
+    "scale_time",
+    "timesteps",
+]

@@ -120,21 +120,24 @@ def curves(config: Config, rows: list[dict]) -> dict[str, list[float | None]]:
     return lines
 
 
+def stored(config: Config, name: str) -> list[dict]:
+    """The rows that were measured with these settings."""
+    path = HERE / "results" / f"solvers-{name}.json"
+    settings = {"nfe": config.nfe, **config.setup.described()}
+    return harness.Results(path, settings).rows
+
+
 def write_page(config: Config) -> None:
-    stored = {}
-    for name in MODELS:
-        path = HERE / "results" / f"solvers-{name}.json"
-        settings = {"nfe": config.nfe, **config.setup.described()}
-        stored[name] = harness.Results(path, settings).rows
+    found = {name: stored(config, name) for name in MODELS}
     lines = []
-    for name, rows in stored.items():
+    for name, rows in found.items():
         if not rows:
             continue
         columns = curves(config, rows)
         body = [(LABELS[label], line) for label, line in columns.items()]
         lines += [*harness.table(f"{name}: RMSE at NFE", config.nfe, body), ""]
         lines += [*verdict(name, columns), ""]
-    fits = [r for rows in stored.values() for r in rows if "evaluations" in r]
+    fits = [r for rows in found.values() for r in rows if "evaluations" in r]
     endpoint = max(r["endpoint"] for r in fits)
     setup = config.setup
     lines += [
@@ -147,7 +150,7 @@ def write_page(config: Config) -> None:
         f"tolerances, mean NFE. {harness.machine()}.",
     ]
     harness.write_block(HERE / "README.md", "solvers", lines)
-    draw(config, stored)
+    draw(config, found)
 
 
 def verdict(name: str, columns: dict[str, list[float | None]]) -> list[str]:
@@ -162,7 +165,7 @@ def verdict(name: str, columns: dict[str, list[float | None]]) -> list[str]:
     ]
 
 
-def draw(config: Config, stored: dict[str, list[dict]]) -> None:
+def draw(config: Config, found: dict[str, list[dict]]) -> None:
     import matplotlib.pyplot as plt
 
     styles = {
@@ -175,7 +178,7 @@ def draw(config: Config, stored: dict[str, list[dict]]) -> None:
         "bespoke_rk4": ("tab:purple", "^", "-"),
         "bound_midpoint": ("tab:blue", "D", "--"),
     }
-    shown = {name: rows for name, rows in stored.items() if rows}
+    shown = {name: rows for name, rows in found.items() if rows}
     figure, axes = plt.subplots(
         1, len(shown), figsize=(4 * len(shown), 4.6), sharey=True, squeeze=False
     )

@@ -1,0 +1,236 @@
+"""Non-stationary (BNS) solvers: all of (S), every number of it free.
+
+In its canonical form x_{i+1} = a_i x_0 + sum_{j <= i} b_ij u_j a solver of n
+evaluations has n - 1 inner times, n weights a_i and n (n + 1) / 2 weights b_ij:
+n (n + 5) / 2 - 1 free numbers (t_0 = 0, and the sample's time is `end`). These raw
+numbers are badly scaled: on a VP or EDM path x_0 and u_0 are nearly parallel, and
+weights span four orders of magnitude. theta therefore holds weights of the data
+predictions
+
+    D_j = (sigma_j u_j - sigma'_j x_j) / W_j,     W = sigma alpha' - alpha sigma',
+
+x_{i+1} = (s_i + r_i A_i) x_0 + (alpha_{i+1} - alpha_0 s_i) sum_{j <= i} B_ij D_j,
+
+with s_i = sigma_{i+1} / sigma_0 and r_i the ratio of sqrt(alpha^2 + sigma^2) at t_{i+1}
+and at 0: the same solvers in numbers of order one, on any path. A = 0 and
+sum_j B_ij = 1 is what every consistent method has for data that are one point, at any
+times.
+
+Reference: Shaul, Singer, Chen, Le, Thabet, Pumarola, Lipman (2024), Bespoke
+Non-Stationary Solvers for Fast Sampling of Diffusion and Flow Models, arXiv 2403.01329,
+section 3, equations 10-11 and proposition 3.1. The basis is this library's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bespoke_jax._types import Schedule
+from bespoke_jax.families.family import Family
+from bespoke_jax.schedules import CondOT
+from bespoke_jax.solvers.ddim import ddim
+from bespoke_jax.table import Solver, canonical
+
+
+@dataclass(frozen=True)
+class _Spec:
+    nfe: int
+    schedule: Any
+    end: float
+
+
+@lru_cache
+def nonstationary(
+    nfe: int, *, schedule: Schedule | None = None, end: float = 1.0
+) -> Family:
+    """The non-stationary family with n = `nfe` evaluations.
+
+    theta: "t" (n-1,) logits z_i of t_{i+1} = t_i + (end - t_i) sigmoid(z_i), ordered by
+    construction (a repeated time, as Heun's, is a logit of -inf and stays one); "a"
+    (n,) and "b" (n(n+1)/2,), the A_i and, row by row, the B_ij above.
+
+    `init()` is DDIM on uniform times (Euler on CondOT's path), `init(solver)` any
+    solver of n evaluations whose times do not decrease.
+
+    Args:
+        nfe: n, at least 1.
+        schedule: path of the model, which sets the basis and so the scaling; None is
+            CondOT. Any path gives the same set of solvers.
+        end: end of the interval, in (0, 1].
+
+    Returns:
+        The same `Family` for the same arguments, so that compiled code is reused. Its
+        `steps` raises ValueError: there are no one-step maps.
+
+    Raises:
+        ValueError: nfe or end out of range. `init`: a solver of another length or end,
+            or with times that decrease, start above 0 or where the path is singular.
+    """
+    if nfe < 1:
+        raise ValueError(f"nfe must be at least 1; got {nfe}.")
+    if not 0 < end <= 1:
+        raise ValueError(f"end must lie in (0, 1]; got {end}.")
+    spec = _Spec(nfe, CondOT() if schedule is None else schedule, float(end))
+    return Family(
+        name=f"nonstationary({nfe} NFE)",
+        init=partial(_init, spec),
+        build=partial(_build, spec),
+        steps=_no_steps,
+        values=partial(_values, spec),
+        effective=partial(_values, spec),
+    )
+
+
+def _no_steps(theta: Any) -> Any:
+    raise ValueError(
+        "a non-stationary solver has no one-step maps; fit it with losses.rmse, mse or "
+        "psnr instead of a step-parallel loss."
+    )
+
+
+def _times(spec: _Spec, z: Any) -> Any:
+    """(n + 1,) t_0 .. t_n."""
+    left = jnp.exp(jnp.cumsum(jax.nn.log_sigmoid(-z)))
+    inner = spec.end * (1 - left)
+    zero, end = jnp.zeros((1,), inner.dtype), jnp.full((1,), spec.end, inner.dtype)
+    return jnp.concatenate([zero, inner, end])
+
+
+def _basis(spec: _Spec, t: Any, xp: Any) -> tuple[Any, ...]:
+    """(s, r, g) of the rows and (sigma, sigma', W) at the evaluations."""
+    alpha, sigma = spec.schedule(t)
+    d_alpha, d_sigma = spec.schedule.rates(t[:-1])
+    s = sigma[1:] / sigma[0]
+    radius = xp.sqrt(alpha**2 + sigma**2)
+    w = sigma[:-1] * d_alpha - alpha[:-1] * d_sigma
+    g = alpha[1:] - alpha[0] * s
+    return s, radius[1:] / radius[0], g, sigma[:-1], d_sigma, w
+
+
+def _packed(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.tril_indices(n)
+
+
+def _canonical(spec: _Spec, theta: Any) -> tuple[Any, Any, Any]:
+    """(t, a, b): times (n + 1,), and the canonical weights."""
+    n = spec.nfe
+    t = _times(spec, theta["t"])
+    s, r, g, sigma, d_sigma, w = _basis(spec, t, jnp)
+    on_x0 = s + r * theta["a"]
+    packed = jnp.zeros((n, n), t.dtype).at[_packed(n)].set(theta["b"])
+    on_d = g[:, None] * packed
+    # D_j = (sigma_j u_j - sigma'_j x_j) / W_j, and x_1 .. x_{n-1} are rows before.
+    on_u, on_x = on_d * (sigma / w), -on_d * (d_sigma / w)
+    own = jnp.concatenate([on_x[:, 1:], jnp.zeros((n, 1), t.dtype)], axis=1)
+    given = jnp.concatenate([(on_x0 + on_x[:, 0])[:, None], on_u], axis=1)
+    rows = jax.scipy.linalg.solve_triangular(
+        jnp.eye(n, dtype=t.dtype) - own, given, lower=True, unit_diagonal=True
+    )
+    return t, rows[:, 0], jnp.tril(rows[:, 1:])
+
+
+def _build(spec: _Spec, theta: Any) -> Solver:
+    t, a, b = _canonical(spec, theta)
+    n = spec.nfe
+    # (S) counts back from the latest: column k of row i is evaluation i - k.
+    source = np.arange(n)[:, None] - np.arange(n)[None]
+    rows = np.arange(n)[:, None]
+    q = jnp.where(source >= 0, b[rows, np.maximum(source, 0)], 0.0)
+    return Solver(t[:-1], a, jnp.zeros((n, 0), t.dtype), q, jnp.asarray(spec.end))
+
+
+def _values(spec: _Spec, theta: Any) -> dict[str, jax.Array]:
+    """Times t (n + 1,) and the canonical a (n,), b (n, n)."""
+    t, a, b = _canonical(spec, theta)
+    return {"t": t, "a": a, "b": b}
+
+
+def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
+    n = spec.nfe
+    if start is None:
+        start = ddim(spec.schedule, nfe=n, grid="uniform", end=spec.end)
+    if not isinstance(start, Solver):
+        raise ValueError(
+            f"a start is None (DDIM) or a Solver; got {type(start).__name__}."
+        )
+    a, b = canonical(start)
+    t = np.append(np.asarray(start.t, np.float64), spec.end)
+    if start.nfe != n:
+        raise ValueError(f"the family has {n} evaluations; the start {start.nfe}.")
+    if abs(float(start.end) - spec.end) > 1e-6:
+        raise ValueError(
+            f"the family ends at {spec.end}, the start at {float(start.end):.6g}; give "
+            "the family that end."
+        )
+    falls = np.flatnonzero(np.diff(t) < 0)
+    if t[0] != 0 or falls.size or (n > 1 and t[1] == 0):
+        where = f"t[{falls[0] + 1}] < t[{falls[0]}]" if falls.size else f"{t[:2]}"
+        raise ValueError(
+            "a non-stationary solver evaluates at t_0 = 0, then later, at times that "
+            f"do not decrease; the start has {where}."
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        s, r, g, sigma, d_sigma, w = _basis(spec, t, np)
+        # u_j = (W_j D_j + sigma'_j x_j) / sigma_j.
+        on_d, on_x = b * (w / sigma), b * (d_sigma / sigma)
+    on_d, on_x = np.where(b == 0, 0.0, on_d), np.where(b == 0, 0.0, on_x)
+    if not (np.isfinite(on_d).all() and np.isfinite(on_x).all()):
+        raise ValueError(
+            f"the start evaluates where sigma is 0 or its rate infinite (t = {t[-2]}); "
+            "end earlier, or start from a solver without an evaluation there."
+        )
+    own = np.concatenate([on_x[:, 1:], np.zeros((n, 1))], axis=1)
+    given = np.concatenate([(a + on_x[:, 0])[:, None], on_d], axis=1)
+    rows = np.linalg.solve(np.eye(n) - own, given)
+    with np.errstate(divide="ignore"):
+        share = np.diff(t)[:-1] / (spec.end - t[:-2])
+        z = np.log(share) - np.log1p(-share)
+    theta = {
+        "t": z,
+        "a": (rows[:, 0] - s) / r,
+        "b": (rows[:, 1:] / g[:, None])[_packed(n)],
+    }
+    return {k: jnp.asarray(v, jnp.result_type(float)) for k, v in theta.items()}
+
+
+def insert(start: Solver, t: float, *, schedule: Schedule | None = None) -> Solver:
+    """The same solver with one more evaluation at time t, of which nothing is used.
+
+    The new state is where the data predictions' weights of the next row, taken at t,
+    put it; no later row looks at the new velocity, so the sample is the same. A start
+    for a fit of one evaluation more that is never worse.
+
+    Raises:
+        ValueError: t is not inside (0, end), or as `nonstationary(...).init`.
+    """
+    end = float(start.end)
+    if not 0 < t < end:
+        raise ValueError(f"the new time must lie in (0, {end}); got {t}.")
+    a, b = canonical(start)
+    times = np.asarray(start.t, np.float64)
+    row = int(np.searchsorted(times, t, side="right"))
+    path = CondOT() if schedule is None else schedule
+    spec = _Spec(start.nfe, path, end)
+    # Weights of data predictions are nearly the same at t as at the next row's time.
+    theta = {k: np.asarray(v, np.float64) for k, v in _init(spec, start).items()}
+    grid = np.append(times, end)
+    grid = np.insert(grid, row, t)
+    weights = np.zeros((start.nfe, start.nfe))
+    weights[_packed(start.nfe)] = theta["b"]
+    on_d = np.insert(np.insert(weights, row, 0.0, axis=1), row - 1, 0.0, axis=0)
+    on_d[row - 1, :row] = weights[row - 1, :row]
+    on_x0 = np.insert(theta["a"], row - 1, theta["a"][row - 1])
+    larger = _Spec(start.nfe + 1, path, end)
+    share = np.diff(grid)[:-1] / (end - grid[:-2])
+    with np.errstate(divide="ignore"):
+        z = np.log(share) - np.log1p(-share)
+    made = {"t": z, "a": on_x0, "b": on_d[_packed(start.nfe + 1)]}
+    made = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in made.items()}
+    return Solver(*(np.asarray(leaf) for leaf in _build(larger, made)))
+
+
+__all__ = ["insert", "nonstationary"]
