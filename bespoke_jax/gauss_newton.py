@@ -36,6 +36,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from bespoke_jax.families import Family
+from bespoke_jax.fields import as_field
 from bespoke_jax.paths import Paths
 from bespoke_jax.solver import sample
 from bespoke_jax.table import Solver
@@ -66,7 +67,7 @@ def robust(errors: Any, c: float) -> np.ndarray:
 
 def errors(family: Family, theta: Any, field: Any, paths: Paths) -> np.ndarray:
     """Per-sample RMS end-point errors e_i, (N,) float64; inf where a solve diverged."""
-    solver = _solver(family, theta)
+    field, solver = as_field(field), _solver(family, theta)
     e = _in_chunks(lambda part, _: _errors(field, solver, *part), paths)
     return np.where(np.isfinite(e), e, np.inf)
 
@@ -105,7 +106,7 @@ def step(
     if not math.isfinite(loss):
         raise ValueError("the solver to improve diverges on some of the paths.")
     probes = min(probes, paths.x0[0].size)
-    solver = _solver(family, theta)
+    field, solver = as_field(field), _solver(family, theta)
     flat, unravel = ravel_pytree(theta)
     to_theta = np.asarray(_build_jacobian(family, theta), np.float64)
 

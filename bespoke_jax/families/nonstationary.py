@@ -124,7 +124,7 @@ def _canonical(spec: _Spec, theta: Any) -> tuple[Any, Any, Any]:
     packed = jnp.zeros((n, n), t.dtype).at[_packed(n)].set(theta["b"])
     on_d = g[:, None] * packed
     # D_j = (sigma_j u_j - sigma'_j x_j) / W_j, and x_1 .. x_{n-1} are rows before.
-    on_u, on_x = on_d * (sigma / w), -on_d * (d_sigma / w)
+    on_u, on_x = on_d * (sigma / w)[None], -on_d * (d_sigma / w)[None]
     own = jnp.concatenate([on_x[:, 1:], jnp.zeros((n, 1), t.dtype)], axis=1)
     given = jnp.concatenate([(on_x0 + on_x[:, 0])[:, None], on_u], axis=1)
     rows = jax.scipy.linalg.solve_triangular(
