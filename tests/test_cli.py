@@ -34,7 +34,7 @@ def euler_card():
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("", "expected a command: demo, fit"),
+        ("", "expected a command: demo, tailor"),
         ("dem", "no command 'dem'; the nearest is demo"),
         ("demo --nf 8", "no flag --nf; the nearest is --nfe"),
         ("demo -n 8", "no flag -n; the nearest is --"),
@@ -77,6 +77,13 @@ def euler_card():
         (
             "fit --model cli_models:narrow",
             "shape of x, (2, 4, 4, 1), got float32 (2, 2, 4, 1)",
+        ),
+        ("tailor --judge best", "--judge must be mean or median; got best"),
+        ("tailor --nfe 0", "--nfe must be at least 1; got 0"),
+        ("tailor --seconds -1", "--seconds must not be negative; got -1"),
+        (
+            "tailor --start euler-5.json --nfe 8 --model MODEL",
+            "euler-5.json has 5 evaluations; give a card of 8 or 7",
         ),
         ("sample", "SOLVER"),
         (
@@ -265,6 +272,26 @@ def test_fit_then_compare(folder, capsys):
         assert 0 < row["rmse_median"] < 2 * row["rmse_mean"] and row["seconds"] > 0
     out = capsys.readouterr().out
     assert all(f"{row['rmse_mean']:.4g}" in out for row in rows)
+
+
+@pytest.mark.slow
+def test_tailor_beats_every_start_and_starts_again_from_its_card(folder, capsys):
+    line = f"tailor --model {MODEL} --nfe 2 --paths 64"
+    assert main([*line.split(), "--directory", "run"]) == 0
+    small = card.load("tailored.json")
+    assert small.rmse is not None and small.start_rmse is not None
+    assert small.rmse < 0.1 * small.start_rmse  # one Gaussian: two numbers fit it
+    assert small.solver.nfe == 2 and small.model == MODEL
+    assert small.family == "nonstationary(2 NFE)"
+    assert small.evaluations is not None
+    line = f"tailor --model {MODEL} --nfe 3 --paths 64 --start tailored.json"
+    assert main([*line.split(), "--evaluations", "1", "--out", "b.json"]) == 0
+    larger = card.load("b.json")
+    assert larger.solver.nfe == 3 and larger.notes.startswith("tailored from given 0")
+    assert larger.rmse == pytest.approx(small.rmse, rel=1e-3)
+    out = capsys.readouterr().out
+    assert f"Validation RMSE (mean) {small.rmse:.4g} at 2 NFE" in out
+    assert "for the ground truth" in out
 
 
 @pytest.mark.slow

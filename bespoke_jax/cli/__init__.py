@@ -19,9 +19,11 @@ from bespoke_jax.cli.fit import fit
 from bespoke_jax.cli.list_solvers import list_solvers
 from bespoke_jax.cli.sample import sample
 from bespoke_jax.cli.show import show
+from bespoke_jax.cli.tailor import tailor
 
 COMMANDS = {
     "demo": demo,
+    "tailor": tailor,
     "fit": fit,
     "sample": sample,
     "compare": compare,

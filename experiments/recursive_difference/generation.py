@@ -9,7 +9,7 @@ and for all the samples' spread: the standard deviation about their mean, over t
 the exact samples. `--models eps_vp` does one model; the page is written from all that
 are there. Few samples near the boundary between modes make most of a mixture's mean
 squared error, hence its median too. Writes `results/generation-*.json`, the tables in
-README.md and `generation.png`.
+README.md and TABLES.md, and `generation.png`.
 """
 
 from collections.abc import Callable
@@ -168,7 +168,7 @@ def better(lines: dict, nfe: tuple[int, ...], first: str, second: str) -> list[i
 
 
 def write_page(config: Config) -> None:
-    stored, lines = {}, []
+    stored, lines, full = {}, [], []
     for name in NAMES:
         path = HERE / "results" / f"generation-{name}.json"
         results = harness.Results(path, config.described())
@@ -177,24 +177,14 @@ def write_page(config: Config) -> None:
     for name, rows in stored.items():
         for figure in figures(name):
             found = grouped(rows, figure)
-            body = [
-                (label, [found[label].get(n) for n in config.nfe])
-                for label in rules()
-                if label in found
-            ]
-            lines += [
-                *harness.table(f"{name}: {TITLES[figure]} at NFE", config.nfe, body),
-                "",
-            ]
-            if figure == "frechet":
-                exact = next(r for r in rows if r["label"] == "exact")
-                a, b = exact["halves"]
-                lines += [
-                    f"{name}: the exact samples are at {exact['frechet']:.3g}, their "
-                    f"two halves at {a:.3g} and {b:.3g} (half the samples, hence a "
-                    "larger bias).",
-                    "",
+            title = f"{name}: {TITLES[figure]} at NFE"
+            for out, labels in ((lines, STYLES), (full, rules())):
+                body = [
+                    (label, [found[label].get(n) for n in config.nfe])
+                    for label in labels
+                    if label in found
                 ]
+                out += [*harness.table(title, config.nfe, body), ""]
         lines += [*verdict(config, name, rows), ""]
     setup = config.setup
     lines += [
@@ -204,6 +194,7 @@ def write_page(config: Config) -> None:
         f"orders. {harness.machine()}."
     ]
     harness.write_block(HERE / "README.md", "generation", lines)
+    harness.write_block(HERE / "TABLES.md", "generation", full)
     draw(config, stored)
 
 
@@ -213,21 +204,45 @@ def verdict(config: Config, name: str, rows: list[dict]) -> list[str]:
     lines = []
     for figure in figures(name):
         found = grouped(rows, figure)
-        parts = [
+        twins = [
             f"{twin} {listed(better(found, config.nfe, f'{twin} rd', f'{twin} fd'))}"
             for twin in (*SINGLE, *MULTI, "scirei_2")
         ]
-        label = TITLES[figure]
-        lines.append(
-            f"- {name}, {label}: NFE at which phi = 2/3 (RD) is below phi = 1 (FD): "
-            f"{'; '.join(parts)}."
-        )
         best = []
         for n in config.nfe:
             at = {k: v[n] for k, v in found.items() if n in v and v[n] == v[n]}
             winner = min(at, key=at.__getitem__)
             best.append(f"{n}: {winner} ({at[winner]:.3g})")
-        lines.append(f"- {name}, {label}: lowest on this grid, {'; '.join(best)}.")
+        lines += [
+            f"- {name}, {TITLES[figure]}: NFE at which phi = 2/3 (RD) is below phi = 1 "
+            f"(FD): {'; '.join(twins)}. Lowest of all: {'; '.join(best)}.",
+        ]
+    exact = next(row for row in rows if row["label"] == "exact")
+    spread = grouped(rows, "spread")
+    late = [n for n in config.nfe if n >= 10]
+    wider = {
+        phi: ", ".join(f"{spread['scire_v1_2 ' + phi][n]:.3f}" for n in late)
+        for phi in ("rd", "fd")
+    }
+    lines += [
+        f"- {name}, standard deviation of the samples over that of the exact ones, "
+        f"SciRE-V1-2 at NFE {listed(late)}: RD {wider['rd']}; FD {wider['fd']}.",
+    ]
+    if "halves" in exact:
+        found = grouped(rows, "frechet")
+        below = {
+            phi: [
+                n for n, v in found[f"scire_v1_2 {phi}"].items() if v < exact["frechet"]
+            ]
+            for phi in ("rd", "fd")
+        }
+        a, b = exact["halves"]
+        lines += [
+            f"- {name}: the exact samples have a Frechet distance of "
+            f"{exact['frechet']:.3g} (their two halves {a:.3g} and {b:.3g}, with the "
+            f"larger bias of half the samples); SciRE-V1-2 is below that at NFE "
+            f"{listed(below['rd'])} with RD, {listed(below['fd'])} with FD.",
+        ]
     return lines
 
 
@@ -249,10 +264,10 @@ def draw(config: Config, stored: dict[str, list[dict]]) -> None:
 
     panels = [(name, "rmse") for name in stored]
     panels += [(name, "frechet") for name in stored if name in subjects.DIGITS]
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(3.6 * len(panels), 4.8), squeeze=False
-    )
-    for axis, (name, kind) in zip(axes[0], panels, strict=True):
+    figure, axes = plt.subplots(2, 3, figsize=(12, 8), squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.axis("off")
+    for axis, (name, kind) in zip(axes.flat, panels, strict=False):
         found = grouped(stored[name], kind)
         for label, (colour, marker, dash) in STYLES.items():
             line = found[label]
@@ -263,19 +278,21 @@ def draw(config: Config, stored: dict[str, list[dict]]) -> None:
         if kind == "frechet":
             level = next(r for r in stored[name] if r["label"] == "exact")["frechet"]
             axis.axhline(level, color="0.5", lw=1)
+            axis.set_ylim(0.5 * level, 5 * level)
             axis.annotate(
-                "exact", (0.01, level), xycoords=("axes fraction", "data"), va="bottom",
+                "exact", (0.01, level), xycoords=("axes fraction", "data"), va="top",
                 fontsize=8,
             )  # fmt: skip
         ticks = [n for n in config.nfe if n not in (6, 12, 36)]
-        axis.set(xlabel="NFE", xscale="log", yscale="log", xticks=ticks)
+        axis.set(xlabel="NFE", xscale="log")
+        axis.set_yscale("log" if kind == "rmse" else "linear")
         axis.set_xticks(ticks, [str(n) for n in ticks])
         axis.minorticks_off()
         what = "RMSE to the exact solution" if kind == "rmse" else "Frechet distance"
         axis.set_title(f"{name}: {what}", fontsize=9)
         axis.grid(alpha=0.3)
     handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=5, fontsize=8)
+    axes.flat[-1].legend(*handles, loc="center", fontsize=9)
     figure.set_layout_engine("constrained")
     figure.savefig(HERE / "generation.png", dpi=120)
 
