@@ -12,7 +12,8 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,15 +25,22 @@ from tqdm import tqdm
 from bespoke_jax import gauss_newton, grids, reference
 from bespoke_jax._types import Conditioning, Schedule
 from bespoke_jax.checkpoint import Checkpoints, fingerprint
-from bespoke_jax.families import Family, insert, nonstationary
+from bespoke_jax.families import (
+    Family,
+    from_schedules,
+    insert,
+    nonstationary,
+    scale_time,
+)
 from bespoke_jax.fields import as_field
 from bespoke_jax.fit import History
 from bespoke_jax.paths import Paths, split, take
-from bespoke_jax.schedules import CondOT
+from bespoke_jax.schedules import CondOT, Scaled
 from bespoke_jax.solvers import TABLE, construct
 from bespoke_jax.table import Solver
 
 JUDGES = {"mean": np.mean, "median": np.median}
+SIGMA_0 = (2.0, 5.0)  # of the preconditioned paths that Euler and midpoint run on
 PILOTS = 64  # paths that the starts are measured on
 # (tracks, steps each, share of the training paths) of each round.
 ROUNDS = ((4, 6, 0.4), (2, 8, 0.7), (1, 40, 1.0))
@@ -263,22 +271,44 @@ def _candidates(
                 f"a start must have {nfe} or {nfe - 1} evaluations; got {start.nfe}."
             )
     seen = set()
-    for name in TABLE:
-        for grid in grids.NAMES:
-            try:
-                solver = construct(name, nfe, schedule=schedule, grid=grid, end=end)
-                theta = family.init(solver) if solver.nfe == nfe else None
-            except ValueError:  # no such grid on this path, or not in the family
-                continue
-            if theta is None:
-                continue
+    for name, make in _training_free(schedule, nfe, end):
+        try:
+            solver = make()
+            theta = family.init(solver) if solver.nfe == nfe else None
+        except ValueError:  # no such grid on this path, or not in the family
+            continue
+        if theta is not None:
             parts = [
                 np.round(np.asarray(leaf, np.float64), 6) for leaf in theta.values()
             ]
             mark = b"".join(part.tobytes() for part in parts)
             if mark not in seen:
                 seen.add(mark)
-                yield f"{name}, {grid}", theta
+                yield name, theta
+
+
+def _training_free(
+    schedule: Any, nfe: int, end: float
+) -> Iterator[tuple[str, Callable[[], Solver]]]:
+    """Every solver of `TABLE` on every grid, and two on the path with scaled noise."""
+    for name in TABLE:
+        for grid in grids.NAMES:
+            options = {"schedule": schedule, "grid": grid, "end": end}
+            yield f"{name}, {grid}", partial(construct, name, nfe, **options)
+    for base in ("euler", "midpoint"):
+        steps, rest = divmod(nfe, TABLE[base].stages)
+        if rest or not steps:
+            continue
+        family = scale_time(steps, base=base, end=end)
+        for sigma_0 in SIGMA_0:
+            path = Scaled(schedule, sigma_0)
+            yield (
+                f"{base}, sigma_0={sigma_0:g}",
+                lambda family=family, path=path: jax.tree.map(
+                    np.asarray,
+                    family.build(from_schedules(family, schedule, path)),
+                ),
+            )
 
 
 def _gaps(start: Solver, schedule: Any) -> list[tuple[str, float]]:

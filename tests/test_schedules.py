@@ -13,10 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bespoke_jax._types import Schedule
-from bespoke_jax.schedules import EDM, VP, CondOT, Cosine, CosineVP, DiscreteVP
+from bespoke_jax.schedules import (
+    EDM,
+    VP,
+    CondOT,
+    Cosine,
+    CosineVP,
+    DiscreteVP,
+    Scaled,
+)
 
 DDPM = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
-ALL = [CondOT(), Cosine(), VP(), CosineVP(), DiscreteVP(DDPM), EDM()]
+ALL = [CondOT(), Cosine(), VP(), CosineVP(), DiscreteVP(DDPM), EDM(), Scaled(VP(), 2)]
 ZERO_SNR = [CondOT(), Cosine(), CosineVP()]  # alpha_0 = 0
 SMOOTH = [s for s in ALL if not isinstance(s, DiscreteVP)]
 PRESERVING = [Cosine(), VP(), CosineVP(), DiscreteVP(DDPM)]
@@ -344,3 +352,14 @@ def test_schedules_are_hashable_static_values():
 def test_bad_parameters_say_what_was_expected(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_scaled_noise_is_the_paths_own_at_another_time():
+    """CondOT at sigma_0 = 5: half-way is the old time 1 / 6 (Shaul et al., 2024)."""
+    base, scaled = CondOT(), Scaled(CondOT(), 5)
+    assert base.time_at_nsr(scaled.nsr(0.5)) == pytest.approx(1 / 6)
+    r = np.linspace(0, 1, 11)
+    np.testing.assert_allclose(base.time_at_nsr(scaled.nsr(r)), r / (r + 5 * (1 - r)))
+    assert scaled(0.0)[1] == 5
+    with pytest.raises(ValueError, match="sigma_0"):
+        Scaled(CondOT(), 0)

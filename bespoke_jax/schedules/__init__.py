@@ -19,4 +19,5 @@ from bespoke_jax.schedules.cosine import Cosine as Cosine
 from bespoke_jax.schedules.cosine_vp import CosineVP as CosineVP
 from bespoke_jax.schedules.discrete_vp import DiscreteVP as DiscreteVP
 from bespoke_jax.schedules.edm import EDM as EDM
+from bespoke_jax.schedules.scaled import Scaled as Scaled
 from bespoke_jax.schedules.vp import VP as VP
