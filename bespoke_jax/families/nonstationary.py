@@ -21,9 +21,8 @@ Non-Stationary Solvers for Fast Sampling of Diffusion and Flow Models, arXiv 240
 section 3, equations 10-11 and proposition 3.1. The basis is this library's.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,8 +35,7 @@ from bespoke_jax.solvers.ddim import ddim
 from bespoke_jax.table import Solver, canonical
 
 
-@dataclass(frozen=True)
-class _Spec:
+class _Spec(NamedTuple):
     nfe: int
     schedule: Any
     end: float
@@ -186,51 +184,44 @@ def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
     own = np.concatenate([on_x[:, 1:], np.zeros((n, 1))], axis=1)
     given = np.concatenate([(a + on_x[:, 0])[:, None], on_d], axis=1)
     rows = np.linalg.solve(np.eye(n) - own, given)
+    return _theta(t, (rows[:, 0] - s) / r, rows[:, 1:] / g[:, None])
+
+
+def _theta(t: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, jax.Array]:
+    """From times (n + 1,), A (n,) and the lower-triangular B (n, n)."""
     with np.errstate(divide="ignore"):
-        share = np.diff(t)[:-1] / (spec.end - t[:-2])
+        share = np.diff(t)[:-1] / (t[-1] - t[:-2])
         z = np.log(share) - np.log1p(-share)
-    theta = {
-        "t": z,
-        "a": (rows[:, 0] - s) / r,
-        "b": (rows[:, 1:] / g[:, None])[_packed(n)],
-    }
+    theta = {"t": z, "a": a, "b": b[_packed(a.size)]}
     return {k: jnp.asarray(v, jnp.result_type(float)) for k, v in theta.items()}
 
 
 def insert(start: Solver, t: float, *, schedule: Schedule | None = None) -> Solver:
     """The same solver with one more evaluation at time t, of which nothing is used.
 
-    The new state is where the data predictions' weights of the next row, taken at t,
-    put it; no later row looks at the new velocity, so the sample is the same. A start
-    for a fit of one evaluation more that is never worse.
+    The new state gets the weights of the row after it, taken to time t; no row looks at
+    the new velocity, so the sample is the same. A start for a fit of one evaluation
+    more that is never worse.
 
     Raises:
         ValueError: t is not inside (0, end), or as `nonstationary(...).init`.
     """
-    end = float(start.end)
+    end, n = float(start.end), start.nfe
     if not 0 < t < end:
         raise ValueError(f"the new time must lie in (0, {end}); got {t}.")
-    a, b = canonical(start)
-    times = np.asarray(start.t, np.float64)
-    row = int(np.searchsorted(times, t, side="right"))
-    path = CondOT() if schedule is None else schedule
-    spec = _Spec(start.nfe, path, end)
-    # Weights of data predictions are nearly the same at t as at the next row's time.
+    spec = _Spec(n, CondOT() if schedule is None else schedule, end)
     theta = {k: np.asarray(v, np.float64) for k, v in _init(spec, start).items()}
-    grid = np.append(times, end)
-    grid = np.insert(grid, row, t)
-    weights = np.zeros((start.nfe, start.nfe))
-    weights[_packed(start.nfe)] = theta["b"]
-    on_d = np.insert(np.insert(weights, row, 0.0, axis=1), row - 1, 0.0, axis=0)
-    on_d[row - 1, :row] = weights[row - 1, :row]
-    on_x0 = np.insert(theta["a"], row - 1, theta["a"][row - 1])
-    larger = _Spec(start.nfe + 1, path, end)
-    share = np.diff(grid)[:-1] / (end - grid[:-2])
-    with np.errstate(divide="ignore"):
-        z = np.log(share) - np.log1p(-share)
-    made = {"t": z, "a": on_x0, "b": on_d[_packed(start.nfe + 1)]}
-    made = {k: jnp.asarray(v, jnp.result_type(float)) for k, v in made.items()}
-    return Solver(*(np.asarray(leaf) for leaf in _build(larger, made)))
+    times = np.append(np.asarray(start.t, np.float64), end)
+    where = int(np.searchsorted(times[:-1], t, side="right"))
+    rows = np.zeros((n, n))
+    rows[_packed(n)] = theta["b"]
+    # Before the row that makes the state at `where`: a copy of it, blind for itself.
+    b = np.insert(np.insert(rows, where, 0.0, axis=1), where - 1, 0.0, axis=0)
+    b[where - 1, :where] = rows[where - 1, :where]
+    a = np.insert(theta["a"], where - 1, theta["a"][where - 1])
+    larger = spec._replace(nfe=n + 1)
+    solver = _build(larger, _theta(np.insert(times, where, t), a, b))
+    return Solver(*(np.asarray(leaf) for leaf in solver))
 
 
 __all__ = ["insert", "nonstationary"]
