@@ -188,3 +188,36 @@ def test_a_field_that_no_start_solves_is_told(paths):
             lambda t, x: x * jnp.nan, paths, nfe=3, schedule=SCHEDULE, end=END,
             key=jax.random.key(0), progress=False,
         )  # fmt: skip
+
+
+def descend(family, paths, steps):
+    theta, damping = family.init(), 1e-2
+    for k in range(steps):
+        made = gauss_newton.step(
+            family, theta, FIELD, paths, key=jax.random.key(k), damping=damping
+        )
+        theta, damping = made.theta, made.damping
+    assert made.loss == pytest.approx(made.errors.mean())
+    return made
+
+
+@pytest.mark.slow
+def test_scale_time_solvers_take_the_same_steps(paths):
+    family = bj.families.scale_time(2, base="euler", end=END)
+    start = gauss_newton.errors(family, family.init(), FIELD, paths).mean()
+    assert descend(family, paths, 6).loss < 0.75 * start
+
+
+@pytest.mark.slow
+def test_learned_times_are_those_of_a_search(paths):
+    grid = bj.grids.log_snr(3, SCHEDULE, END)
+    make = lambda times: bj.solvers.ddim(SCHEDULE, nfe=3, grid=times, end=END)
+    family = bj.families.timesteps(make, grid)
+    made = descend(family, paths, 25)
+
+    def loss(z):
+        return gauss_newton.errors(family, {"t": z}, FIELD, paths).mean()
+
+    around = np.linspace(-1.5, 1.5, 9)
+    tried = [loss(made.theta["t"] + jnp.array([x, y])) for x in around for y in around]
+    assert made.loss <= min(tried) * (1 + 1e-3)
