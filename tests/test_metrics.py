@@ -1,5 +1,6 @@
 """Errors are a norm of the difference, per sample; PSNR counts in decibels."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -82,3 +83,98 @@ def test_frechet_of_moved_and_stretched_samples_is_exact():
 def test_frechet_refuses_other_shapes():
     with pytest.raises(ValueError, match="at least two"):
         metrics.frechet(X.reshape(5, -1), np.zeros((1, X[0].size)))
+
+
+def test_a_summary_is_numpys_and_its_interval_covers_the_mean():
+    rng = np.random.default_rng(1)
+    shift = np.abs(rng.standard_normal(400))
+    y = 3 * rng.standard_normal((400, 6))
+    found = metrics.summary(y + shift[:, None], y, key=jax.random.key(0))
+    np.testing.assert_allclose(found.mean, shift.mean(), rtol=1e-9)
+    np.testing.assert_allclose(found.median, np.median(shift), rtol=1e-9)
+    np.testing.assert_allclose(found.p95, np.quantile(shift, 0.95), rtol=1e-9)
+    # The interval is that of the mean's normal law, 1.96 standard errors each way.
+    error = shift.std() / 20
+    np.testing.assert_allclose(found.mean - found.low, 1.96 * error, rtol=0.15)
+    np.testing.assert_allclose(found.high - found.mean, 1.96 * error, rtol=0.15)
+    with pytest.raises(ValueError, match="level"):
+        metrics.summary(y, y, key=jax.random.key(0), level=1.0)
+
+
+def test_flips_are_errors_of_the_order_of_the_distance_between_samples():
+    rng = np.random.default_rng(2)
+    y = rng.standard_normal((200, 50))  # independent samples are sqrt(2) apart
+    x = y + 0.01
+    x[:30] += 1.0
+    np.testing.assert_allclose(metrics.flip_rate(x, y), 30 / 200)
+    np.testing.assert_allclose(metrics.flip_rate(y + 0.13, y), 0.0)
+    np.testing.assert_allclose(metrics.flip_rate(y + 0.15, y), 1.0)
+    with pytest.raises(ValueError, match="at least 2"):
+        metrics.flip_rate(y[:1], y[:1])
+
+
+def test_frechet_at_infinity_undoes_the_bias():
+    rng = np.random.default_rng(3)
+    y = rng.standard_normal((40_000, 8))
+    x = rng.standard_normal((600, 8)) + 0.1
+    biased = metrics.frechet(x, y)
+    found = metrics.frechet_infinity(x, y, key=jax.random.key(0), repeats=20)
+    assert found.sizes[0] == 150 and found.sizes[-1] == 600
+    assert found.distances[-1] == pytest.approx(biased)
+    # A line in 1 / n.
+    assert np.corrcoef(1 / np.array(found.sizes), found.distances)[0, 1] > 0.97
+    exact = 8 * 0.1**2
+    assert abs(found.value - exact) < 0.5 * (biased - exact)
+    with pytest.raises(ValueError, match="at least 72 vectors"):
+        metrics.frechet_infinity(x[:50], y, key=jax.random.key(0))
+
+
+def test_sliced_wasserstein_of_shifted_and_scaled_sets():
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((500, 16))
+    shift = rng.standard_normal(16)
+    distance = lambda x, y: metrics.sliced_wasserstein(
+        x, y, key=jax.random.key(0), projections=4000
+    )
+    # Along w a shift is w.s, whose mean square is |s|^2 / d.
+    np.testing.assert_allclose(
+        distance(x, x + shift), np.linalg.norm(shift) / 4, rtol=0.03
+    )
+    # In one dimension it is W_2: between a set and its double, the RMS of the set.
+    one = x[:, :1]
+    np.testing.assert_allclose(distance(one, 2 * one), np.sqrt(np.mean(one**2)))
+    np.testing.assert_allclose(distance(x, x[rng.permutation(500)]), 0, atol=1e-12)
+    # Twice every vector is the same law.
+    twice = distance(np.repeat(one, 2, axis=0), one)
+    assert twice < 0.02
+
+
+def test_energy_distance_is_scipys():
+    from scipy.stats import energy_distance
+
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal(300), 1.5 * rng.standard_normal(200) + 0.3
+    np.testing.assert_allclose(
+        metrics.energy_distance(x[:, None], y[:, None]), energy_distance(x, y)
+    )
+    z = rng.standard_normal((60, 4))
+    np.testing.assert_allclose(metrics.energy_distance(z, z), 0, atol=1e-7)
+
+
+def test_mmd_of_gaussians_is_the_closed_form():
+    rng = np.random.default_rng(6)
+    d, h, shift = 3, 1.3, 0.8
+    x = rng.standard_normal((4000, d))
+    y = rng.standard_normal((3000, d))
+    y[:, 0] += shift
+    # E k(X, Y) = (h^2 / (h^2 + 2))^(d/2) exp(-|mean|^2 / (2 (h^2 + 2)))
+    factor = (h**2 / (h**2 + 2)) ** (d / 2)
+    exact = 2 * factor * (1 - np.exp(-(shift**2) / 2 / (h**2 + 2)))
+    np.testing.assert_allclose(metrics.mmd(x, y, bandwidth=h), exact, rtol=0.1)
+    apart = [
+        metrics.mmd(*np.split(rng.standard_normal((200, d)), 2), bandwidth=h)
+        for _ in range(20)
+    ]
+    assert min(apart) < 0 < max(apart)  # unbiased around 0
+    with pytest.raises(ValueError, match=r"got \(4000, 3\) and \(3000, 2\)"):
+        metrics.mmd(x, y[:, :2])

@@ -64,12 +64,6 @@ def truth(config: Config, model: bj.Model, count: int, seed: int) -> bj.Paths:
     )
 
 
-def flips(errors: np.ndarray, x1: np.ndarray) -> float:
-    """Share of errors above a tenth of the median distance of independent samples."""
-    apart = np.sqrt(np.mean((x1 - np.roll(x1, 1, axis=0)) ** 2, axis=1))
-    return float(np.mean(errors > 0.1 * np.median(apart)))
-
-
 def measure(config: Config, results: harness.Results, seed: int) -> None:
     model = fields.benchmark(seed)
     training = truth(config, model, config.fitting, 0)
@@ -82,7 +76,7 @@ def measure(config: Config, results: harness.Results, seed: int) -> None:
         return {
             f"{prefix}median": float(np.median(errors)),
             f"{prefix}mean": float(errors.mean()),
-            f"{prefix}flips": flips(errors, np.asarray(test.x1)),
+            f"{prefix}flips": float(bj.metrics.flip_rate(x, test.x1)),
         }
 
     def one(nfe: int) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""How far samples are from the exact ones that start at the same noise.
+
+The norm is the papers': per-sample RMS over all non-batch axes,
+e_i = sqrt(mean over pixels of (x_i - y_i)^2).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from bespoke_jax._types import Scalar, State
+
+
+@jax.jit
+def errors(x: State, y: State) -> jax.Array:
+    """Per-sample RMS differences e_i, shape (batch,), in the data's units.
+
+    Computed in float32 or better; sums and differences of equal arrays are exactly 0.
+    """
+    dtype = jnp.promote_types(jnp.result_type(x, y), jnp.float32)
+    difference = jnp.asarray(x, dtype) - jnp.asarray(y, dtype)
+    return jnp.sqrt(jnp.mean(difference**2, axis=tuple(range(1, difference.ndim))))
+
+
+def rmse(x: State, y: State) -> jax.Array:
+    """Mean over samples of e_i, scalar: L_RMSE of the papers.
+
+    Shaul et al., 2023, arXiv 2310.19075, equation 6.
+    """
+    return jnp.mean(errors(x, y))
+
+
+def psnr(x: State, y: State, *, data_range: Scalar = 2.0) -> jax.Array:
+    """Peak signal-to-noise ratio in dB, 20 log10(data_range / rmse); inf if equal.
+
+    Args:
+        x, y: (batch, *shape) samples and the exact ones.
+        data_range: largest minus smallest value of the data, 2 for [-1, 1].
+    """
+    return 20 * jnp.log10(data_range / rmse(x, y))
+
+
+def flip_rate(x: State, y: State, *, fraction: Scalar = 0.1) -> jax.Array:
+    """Share of samples that end elsewhere: e_i above a part of the samples' spread.
+
+    The bound is `fraction` times the median distance (RMS) of independent exact
+    samples, taken as neighbours in the batch. Near a boundary between modes any solver
+    of few steps sends some samples to the wrong one; their errors are of the order of
+    that distance and rule the mean.
+
+    Raises:
+        ValueError: fewer than two samples.
+    """
+    if x.shape[0] < 2:
+        raise ValueError(f"flip_rate needs at least 2 samples; got {x.shape[0]}.")
+    apart = jnp.median(errors(y, jnp.roll(y, 1, axis=0)))
+    return jnp.mean(errors(x, y) > fraction * apart)
+
+
+class Summary(NamedTuple):
+    """Errors of a set of samples in the data's units."""
+
+    mean: float
+    low: float
+    """Lower end of the bootstrap confidence interval of the mean."""
+    high: float
+    median: float
+    p95: float
+    """95th percentile."""
+    flip_rate: float
+
+
+def summary(
+    x: State,
+    y: State,
+    *,
+    key: jax.Array,
+    resamples: int = 1000,
+    level: float = 0.95,
+) -> Summary:
+    """RMSE of samples x to the exact y, with how sure it is and what it hides.
+
+    Args:
+        x, y: (batch, *shape) samples and the exact ones.
+        key: source of the bootstrap's resamples.
+        resamples: how many; each draws the batch's errors with replacement.
+        level: of the percentile interval, in (0, 1).
+
+    Raises:
+        ValueError: fewer than two samples, or a number out of range.
+
+    Reference: Efron (1979), bootstrap methods.
+    """
+    if resamples < 1 or not 0 < level < 1:
+        raise ValueError(
+            "summary needs resamples >= 1 and a level in (0, 1); got "
+            f"{resamples} and {level}."
+        )
+    e = errors(x, y)
+    draw = lambda key: jnp.mean(jax.random.choice(key, e, e.shape))
+    means = jax.lax.map(draw, jax.random.split(key, resamples))
+    low, high = jnp.quantile(means, jnp.array([(1 - level) / 2, (1 + level) / 2]))
+    numbers = (jnp.mean(e), low, high, jnp.median(e), jnp.quantile(e, 0.95))
+    return Summary(*map(float, numbers), float(flip_rate(x, y)))
