@@ -6,9 +6,9 @@ Digits U-Net, batch 64. The solve and the same number of bare jitted calls are t
 turn, and ratios taken pair by pair, so that a drifting machine speed cancels. Memory is
 what XLA reserves for the compiled solve's temporaries beyond those of Euler, in states
 (one batch of samples): a method that looks back k states or velocities keeps k - 1 of
-them between its steps, and XLA's own copies of these come on top. Compile time is that of a fresh jit at each
-nfe, also in turn; traces are counted over new coefficients and new weights. Writes
-`overhead.json` and the table in README.md.
+them between its steps, and XLA's own copies of these come on top. Compile time is that
+of a fresh jit at each nfe, also in turn; traces are counted over new coefficients and
+new weights. Writes `overhead.json` and the table in README.md.
 """
 
 import json
@@ -27,6 +27,7 @@ import bespoke_jax as bj
 from experiments import harness
 
 HERE = Path(__file__).parent
+LENGTHS = ("4", "64")
 MULTISTEP = ("dpm_solver_pp_2m", "scire_v1_2m", "unipc", "deis_tab", "ipndm")
 
 
@@ -121,15 +122,15 @@ def main(config: Config) -> None:
             "looks_back": [solver.p.shape[1], solver.q.shape[1]],
             "extra_states": temporaries(model.field, solver, x0) - least,
         }
-    spent = {4: [], 64: []}
+    spent = {nfe: [] for nfe in LENGTHS}  # keys as JSON has them
     for _ in tqdm(range(config.compilations), desc="compile"):
         for nfe in spent:
-            spent[nfe].append(compile_seconds(model.field, nfe, x0))
+            spent[nfe].append(compile_seconds(model.field, int(nfe), x0))
     result = {
         "call_ms": 1e3 * float(one),
         "overhead": rows,
         "compile_seconds": spent,
-        "compile_ratio": float(np.median(np.divide(spent[64], spent[4]))),
+        "compile_ratio": float(np.median(np.divide(spent["64"], spent["4"]))),
         "traces": traces(model.field, x0),
         "hardware": harness.machine(),
     }
@@ -161,8 +162,8 @@ def write_page(config: Config, result: dict) -> None:
         "",
         f"Compile time at 64 NFE over that at 4 NFE: {result['compile_ratio']:.2f} "
         f"(median of {config.compilations} pairs; "
-        f"{np.median(result['compile_seconds'][4]):.1f} s and "
-        f"{np.median(result['compile_seconds'][64]):.1f} s). Traces over three sets of "
+        f"{np.median(result['compile_seconds']['4']):.1f} s and "
+        f"{np.median(result['compile_seconds']['64']):.1f} s). Traces over three sets of "
         f"coefficients and weights: {result['traces']}.",
         "",
         f"Hardware: {result['hardware']}.",
