@@ -163,8 +163,8 @@ def write_page(config: Config, result: dict) -> None:
         f"Compile time at 64 NFE over that at 4 NFE: {result['compile_ratio']:.2f} "
         f"(median of {config.compilations} pairs; "
         f"{np.median(result['compile_seconds']['4']):.1f} s and "
-        f"{np.median(result['compile_seconds']['64']):.1f} s). Traces over three sets of "
-        f"coefficients and weights: {result['traces']}.",
+        f"{np.median(result['compile_seconds']['64']):.1f} s). Traces over three sets "
+        f"of coefficients and weights: {result['traces']}.",
         "",
         f"Hardware: {result['hardware']}.",
     ]
