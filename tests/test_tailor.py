@@ -191,12 +191,12 @@ def test_a_field_that_no_start_solves_is_told(paths):
 
 
 def descend(family, paths, steps):
-    theta, damping = family.init(), 1e-2
-    for k in range(steps):
-        made = gauss_newton.step(
-            family, theta, FIELD, paths, key=jax.random.key(k), damping=damping
-        )
-        theta, damping = made.theta, made.damping
+    advance = lambda theta, k, damping: gauss_newton.step(
+        family, theta, FIELD, paths, key=jax.random.key(k), damping=damping
+    )
+    made = advance(family.init(), 0, 1e-2)
+    for k in range(1, steps):
+        made = advance(made.theta, k, made.damping)
     assert made.loss == pytest.approx(made.errors.mean())
     return made
 

@@ -101,5 +101,11 @@ def summary(
     draw = lambda key: jnp.mean(jax.random.choice(key, e, e.shape))
     means = jax.lax.map(draw, jax.random.split(key, resamples))
     low, high = jnp.quantile(means, jnp.array([(1 - level) / 2, (1 + level) / 2]))
-    numbers = (jnp.mean(e), low, high, jnp.median(e), jnp.quantile(e, 0.95))
-    return Summary(*map(float, numbers), float(flip_rate(x, y)))
+    return Summary(
+        mean=float(jnp.mean(e)),
+        low=float(low),
+        high=float(high),
+        median=float(jnp.median(e)),
+        p95=float(jnp.quantile(e, 0.95)),
+        flip_rate=float(flip_rate(x, y)),
+    )

@@ -83,6 +83,7 @@ def compile_seconds(field, nfe: int, x0: jax.Array) -> float:
 def temporaries(field, solver: bj.Solver, x0: jax.Array) -> float:
     """Peak of the solve's temporaries, in states."""
     analysis = lowered(field, solver, x0).compile().memory_analysis()
+    assert analysis is not None
     return analysis.temp_size_in_bytes / x0.nbytes
 
 

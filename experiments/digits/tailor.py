@@ -79,10 +79,12 @@ def measure(config: Config, name: str) -> None:
         below[nfe] = bj.Solver(t, a, np.zeros((nfe, 0)), q, end)
 
 
-def others(config: Config, name: str) -> dict[str, dict[int, float]]:
+def others(config: Config, name: str) -> dict[str, dict[int, float | None]]:
     """Label -> NFE -> RMSE of what `tailor` is compared with."""
     free = training_free.Config().results(name)
-    best = {n: min(training_free.at(free, n).values()) for n in config.nfe}
+    best: dict[int, float | None] = {
+        n: min(training_free.at(free, n).values()) for n in config.nfe
+    }
     rows = bespoke.stored(bespoke.Config(), name)
     lines = bespoke.curves(bespoke.Config(), rows)
     learned = {

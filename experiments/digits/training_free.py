@@ -52,7 +52,7 @@ class Config:
 
 def candidates() -> dict[str, Callable[..., bj.Solver]]:
     """Label -> constructor of (nfe, schedule=, grid=, end=)."""
-    table = {
+    table: dict[str, Callable[..., bj.Solver]] = {
         name: partial(solvers.construct, name)
         for name in solvers.TABLE
         if name not in SAME

@@ -93,6 +93,7 @@ def flow(
         stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
         max_steps=4096,
     )
+    assert solution.ys is not None
     return solution.ys[0]
 
 

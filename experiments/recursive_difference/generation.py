@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import matplotlib
 import numpy as np
 import tyro
@@ -103,7 +102,7 @@ def build(label: str, model: bj.Model, nfe: int, grid: Any = "nsr") -> bj.Solver
     return rules()[label](model.schedule, nfe=nfe, grid=grid, end=model.end)
 
 
-def judged(x: jax.Array, exact: jax.Array, *, digits: bool) -> dict[str, float]:
+def judged(x: Any, exact: Any, *, digits: bool) -> dict[str, Any]:
     """The figures of a set of samples; nan where a solve left the finite numbers."""
     x, exact = np.asarray(x, np.float64), np.asarray(exact, np.float64)
     if not np.isfinite(x).all():
