@@ -27,7 +27,8 @@ from experiments.digits import models
 HERE = Path(__file__).parent
 KINDS = {
     "flow matching (CondOT, Cosine)": ("fm_ot", "fm_cs"),
-    "diffusion (VP, EDM)": ("eps_vp", "edm"),
+    "diffusion, VP": ("eps_vp",),
+    "diffusion, EDM": ("edm",),
 }
 NAMES = tuple(name for names in KINDS.values() for name in names)
 SAME = ("dpm_solver_1", "edm_euler", "edm_dpm_2")  # ddim twice, dpm_solver_2
@@ -149,15 +150,18 @@ def advice(config: Config, stored: dict[str, harness.Results]) -> list[str]:
             found = [at(stored[name], nfe) for name in names]
             (solver, grid), worst = pick(found)
             errors = " / ".join(f"{rows[solver, grid]:.3g}" for rows in found)
-            cells.append(f'`{solver}`, grid="{grid}" ({errors}; {worst:.2f})')
+            ratio = f"; {worst:.2f}" if len(names) > 1 else ""
+            cells.append(f'`{solver}`, grid="{grid}" ({errors}{ratio})')
         body.append((str(nfe), cells))
     return [
         *harness.table("NFE", list(KINDS), body),
         "",
-        "In brackets the RMSE on the two digits models of the kind, and the larger of "
-        f"its two ratios to the best of all ({len(candidates())} solvers on up to "
-        f"{len(GRIDS)} grids, {config.samples} noises; "
-        "`uv run python -m experiments.digits.training_free`).",
+        "In brackets the RMSE on the digits models of the kind (where there are two, "
+        "also the larger of the ratios to the best solver of each model). Chosen among "
+        f"{len(candidates())} solvers on up to {len(GRIDS)} grids, {config.samples} "
+        "noises; the first four of each model are in "
+        "[experiments/digits](experiments/digits/README.md), made by "
+        "`uv run python -m experiments.digits.training_free`.",
     ]
 
 
