@@ -180,7 +180,7 @@ def _one(results: harness.Results, seed: int, nfe: int) -> dict[str, Any]:
 def draw(results: harness.Results) -> None:
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(6, 4.2))
+    figure, axis = plt.subplots(figsize=(6, 4.8))
     order = list(PEERS)
     pairs = lambda k: [(n, PEERS[n][k]) for n in order if PEERS[n][k]]
     axis.plot(*zip(*pairs(0), strict=True), "s:", c="0.55", label="best free peer")
@@ -196,7 +196,13 @@ def draw(results: harness.Results) -> None:
     axis.set(xlabel="NFE", ylabel="median RMSE to the exact solution", yscale="log")
     axis.set_xticks(order)
     axis.grid(alpha=0.3, which="both")
-    axis.legend(title="band: smallest to largest of the mixtures", fontsize=8)
+    figure.legend(
+        loc="outside lower center",
+        ncols=2,
+        fontsize=8,
+        title="bands: from the smallest to the largest of the mixtures",
+        title_fontsize=8,
+    )
     figure.set_layout_engine("constrained")
     figure.savefig(HERE / "rmse_nfe.png", dpi=120)
 
