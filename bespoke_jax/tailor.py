@@ -39,14 +39,27 @@ from bespoke_jax.schedules import CondOT, Scaled
 from bespoke_jax.solvers import TABLE, construct
 from bespoke_jax.table import Solver
 
-JUDGES = {"mean": np.mean, "median": np.median}
 SIGMA_0 = (2.0, 5.0)  # of the preconditioned paths that Euler and midpoint run on
 PILOTS = 64  # paths that the starts are measured on
-# (tracks, steps each, share of the training paths) of each round.
-ROUNDS = ((4, 6, 0.4), (2, 8, 0.7), (1, 40, 1.0))
 LOST = 1e4  # damping at which a track has nothing left to gain
-DEAD = 2e-3  # relative gain over PATIENCE steps below which it has died out
-PATIENCE = 4
+
+
+class _Judge(NamedTuple):
+    """What is to be small, and how the fits that may make it small are rationed."""
+
+    measure: Callable[[Any], Any]
+    rounds: tuple[tuple[int, int, float], ...]
+    """(tracks, steps each, share of the training paths) of each round."""
+    dead: float
+    """Relative gain over `patience` steps below which a track has died out."""
+    patience: int
+
+
+JUDGES = {
+    "mean": _Judge(np.mean, ((3, 6, 0.5), (2, 6, 1.0), (1, 30, 1.0)), 3e-3, 2),
+    # The robustness scale falls from step to step, which takes more of them.
+    "median": _Judge(np.median, ((4, 6, 0.4), (2, 8, 0.7), (1, 40, 1.0)), 2e-3, 4),
+}
 
 
 class Start(NamedTuple):
@@ -160,7 +173,7 @@ def tailor(
         else split(paths, validation)
     )
     began = time.perf_counter()
-    measure = JUDGES[judge]
+    measure, rounds, *dying = JUDGES[judge]
     errors = lambda theta, paths: gauss_newton.errors(family, theta, field, paths)
     pilots = take(training, slice(0, PILOTS))
     candidates = list(_candidates(family, schedule, nfe, end, starts))
@@ -174,7 +187,7 @@ def tailor(
     tracks = [
         _Track(start.name, start.theta, float(measure(errors(start.theta, held_out))),
                1e-2, 0)
-        for start in _diverse(measured, ROUNDS[0][0])
+        for start in _diverse(measured, rounds[0][0])
     ]  # fmt: skip
     spent += len(tracks) * held_out.size * nfe
     if not tracks or not math.isfinite(min(track.score for track in tracks)):
@@ -205,9 +218,9 @@ def tailor(
         return late or (evaluations is not None and spent > evaluations)
 
     note(math.nan)
-    total = sum(count * steps for count, steps, _ in ROUNDS)
+    total = sum(count * steps for count, steps, _ in rounds)
     with tqdm(total=total, desc="tailor", unit="step", disable=not progress) as bar:
-        for number, (count, steps, share) in enumerate(ROUNDS):
+        for number, (count, steps, share) in enumerate(rounds):
             tracks = sorted(tracks, key=lambda track: track.score)[:count]
             used = take(training, slice(0, max(1, round(share * training.size))))
             for place, track in enumerate(tracks):
@@ -215,7 +228,7 @@ def tailor(
                 spent += used.size * nfe
                 gains: list[float] = []
                 for _ in range(steps):
-                    if over() or track.damping > LOST or _died_out(gains):
+                    if over() or track.damping > LOST or _died_out(gains, *dying):
                         break
                     made = _cached_step(
                         store,
@@ -336,13 +349,13 @@ def _scale(judge: str, number: int, done: int, known: np.ndarray) -> float:
     """The robustness scale c: infinite for the mean, falling towards the median."""
     if judge == "mean" or number == 0:
         return math.inf
-    return float(np.median(known)) * max(1.0, 8 * 0.8 ** (done - ROUNDS[0][1]))
+    return float(np.median(known)) * max(
+        1.0, 8 * 0.8 ** (done - JUDGES[judge].rounds[0][1])
+    )
 
 
-def _died_out(scores: list[float]) -> bool:
-    if len(scores) <= PATIENCE:
-        return False
-    return scores[-1] > (1 - DEAD) * scores[-1 - PATIENCE]
+def _died_out(scores: list[float], dead: float, patience: int) -> bool:
+    return len(scores) > patience and scores[-1] > (1 - dead) * scores[-1 - patience]
 
 
 def _cached_step(

@@ -33,10 +33,11 @@ NAMES = ("fm_ot", "fm_cs", "eps_vp")
 class Config:
     models: tuple[str, ...] = NAMES
     nfe: tuple[int, ...] = (4, 5, 6, 8, 10, 16)
+    fitting: int = 192  # the first of the training paths
     setup: harness.Setup = harness.Setup()
 
     def described(self) -> dict[str, Any]:
-        return {"nfe": self.nfe, **self.setup.described()}
+        return {"nfe": self.nfe, "fitting": self.fitting, **self.setup.described()}
 
     def results(self, name: str) -> harness.Results:
         return harness.Results(
@@ -48,12 +49,13 @@ def measure(config: Config, name: str) -> None:
     model, setup = models.load(name), config.setup
     results = config.results(name)
     truth = harness.truth(setup, model)
+    training = bj.paths.take(truth.training, slice(0, config.fitting))
     below: dict[int, bj.Solver] = {}
 
     def one(nfe: int) -> dict[str, Any]:
         found = bj.tailor(
             model.field,
-            truth.training,
+            training,
             validation=truth.validation,
             nfe=nfe,
             key=jax.random.key(setup.seed + 1),
@@ -116,7 +118,8 @@ def write_page(config: Config) -> None:
     lines += [
         f"Fits: {min(spent):.2g} to {max(spent):.2g} network evaluations without the "
         f"ground truth, {min(seconds):.0f} to {max(seconds):.0f} s with other work on "
-        f"the machine. Seed {config.setup.seed}. {harness.machine()}."
+        f"the machine. {config.fitting} fitting and {config.setup.validation} validation "
+        f"paths, {config.setup.test} test noises, seed {config.setup.seed}. {harness.machine()}."
     ]
     harness.write_block(HERE / "README.md", "tailor", lines)
     draw(config, stored)
