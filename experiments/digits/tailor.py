@@ -118,8 +118,9 @@ def write_page(config: Config) -> None:
     lines += [
         f"Fits: {min(spent):.2g} to {max(spent):.2g} network evaluations without the "
         f"ground truth, {min(seconds):.0f} to {max(seconds):.0f} s with other work on "
-        f"the machine. {config.fitting} fitting and {config.setup.validation} validation "
-        f"paths, {config.setup.test} test noises, seed {config.setup.seed}. {harness.machine()}."
+        f"the machine. {config.fitting} fitting and {config.setup.validation} "
+        f"validation paths, {config.setup.test} test noises, seed "
+        f"{config.setup.seed}. {harness.machine()}."
     ]
     harness.write_block(HERE / "README.md", "tailor", lines)
     draw(config, stored)
