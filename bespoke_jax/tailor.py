@@ -173,7 +173,7 @@ def tailor(
         else split(paths, validation)
     )
     began = time.perf_counter()
-    measure, rounds, *dying = JUDGES[judge]
+    measure, rounds, dead, patience = JUDGES[judge]
     errors = lambda theta, paths: gauss_newton.errors(family, theta, field, paths)
     pilots = take(training, slice(0, PILOTS))
     candidates = list(_candidates(family, schedule, nfe, end, starts))
@@ -228,7 +228,11 @@ def tailor(
                 spent += used.size * nfe
                 gains: list[float] = []
                 for _ in range(steps):
-                    if over() or track.damping > LOST or _died_out(gains, *dying):
+                    if (
+                        over()
+                        or track.damping > LOST
+                        or _died_out(gains, dead, patience)
+                    ):
                         break
                     made = _cached_step(
                         store,
