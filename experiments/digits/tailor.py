@@ -34,6 +34,7 @@ class Config:
     models: tuple[str, ...] = NAMES
     nfe: tuple[int, ...] = (4, 5, 6, 8, 10, 16)
     fitting: int = 192  # the first of the training paths
+    seconds: float | None = None  # for each fit
     setup: harness.Setup = harness.Setup()
 
     def described(self) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def measure(config: Config, name: str) -> None:
             schedule=model.schedule,
             end=model.end,
             starts=[below[nfe - 1]] if nfe - 1 in below else [],
+            seconds=config.seconds,
         )
         return {
             **harness.errors(model.field, found.solver, truth.test),
@@ -69,6 +71,7 @@ def measure(config: Config, name: str) -> None:
             "validation_start": found.start_rmse,
             "start": found.start,
             "steps": len(found.history.rmse) - 1,
+            "limit": config.seconds,
             "fit_seconds": float(found.history.seconds[-1]),
             "evaluations": float(found.history.evaluations[-1]),
             "truth_evaluations": truth.evaluations,
@@ -115,10 +118,17 @@ def write_page(config: Config) -> None:
         lines += [*harness.table(f"{name}: RMSE at NFE", config.nfe, body), ""]
         spent += [row["evaluations"] - row["truth_evaluations"] for row in results.rows]
     seconds = [row["fit_seconds"] for r in stored.values() for row in r.rows]
+    cut = [
+        f"{name} at {row['nfe']} NFE"
+        for name, results in stored.items()
+        for row in results.rows
+        if row.get("limit") and row["fit_seconds"] > row["limit"]
+    ]
     lines += [
         f"Fits: {min(spent):.2g} to {max(spent):.2g} network evaluations without the "
         f"ground truth, {min(seconds):.0f} to {max(seconds):.0f} s with other work on "
-        f"the machine. {config.fitting} fitting and {config.setup.validation} "
+        f"the machine (stopped by a limit on seconds: {', '.join(cut) or 'none'}). "
+        f"{config.fitting} fitting and {config.setup.validation} "
         f"validation paths, {config.setup.test} test noises, seed "
         f"{config.setup.seed}. {harness.machine()}."
     ]
