@@ -43,7 +43,7 @@ class _Spec(NamedTuple):
 
 @lru_cache
 def nonstationary(
-    nfe: int, *, schedule: Schedule | None = None, end: float = 1.0
+    nfe: int, *, schedule: Schedule | None = None, end: float | int = 1.0
 ) -> Family:
     """The non-stationary family with n = `nfe` evaluations.
 
