@@ -151,7 +151,7 @@ def tailor(
     """
     if judge not in JUDGES:
         raise ValueError(f"judge must be one of {list(JUDGES)}; got {judge!r}.")
-    field = as_field(field)
+    field, end = as_field(field), float(end)
     schedule = CondOT() if schedule is None else schedule
     family = nonstationary(nfe, schedule=schedule, end=end)
     paths = x0
