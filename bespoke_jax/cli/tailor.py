@@ -101,6 +101,7 @@ def tailor(
     display.show(
         f"Validation RMSE ({judge}) {found.rmse:.4g} at {nfe} NFE; the best of "
         f"{len(found.starts)} starts had {found.start_rmse:.4g}.",
+        f"{len(found.history.rmse) - 1} steps, "
         f"{found.history.evaluations[-1]:.3g} network evaluations, "
         f"{stats.evaluations:.3g} of them for the ground truth.",
         f"Wrote {card}",
