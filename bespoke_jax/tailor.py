@@ -12,8 +12,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,24 +21,20 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from bespoke_jax import gauss_newton, grids, reference
+from bespoke_jax import gauss_newton, reference
 from bespoke_jax._types import Conditioning, Schedule
+from bespoke_jax.candidates import Start, candidates, diverse
 from bespoke_jax.checkpoint import Checkpoints, fingerprint
 from bespoke_jax.families import (
     Family,
-    from_schedules,
-    insert,
     nonstationary,
-    scale_time,
 )
 from bespoke_jax.fields import as_field
 from bespoke_jax.fit import History
 from bespoke_jax.paths import Paths, split, take
-from bespoke_jax.schedules import CondOT, Scaled
-from bespoke_jax.solvers import TABLE, construct
+from bespoke_jax.schedules import CondOT
 from bespoke_jax.table import Solver
 
-SIGMA_0 = (2.0, 5.0)  # of the preconditioned paths that Euler and midpoint run on
 PILOTS = 64  # paths that the starts are measured on
 LOST = 1e4  # damping at which a track has nothing left to gain
 
@@ -60,14 +55,6 @@ JUDGES = {
     # The robustness scale falls from step to step, which takes more of them.
     "median": _Judge(np.median, ((4, 6, 0.4), (2, 8, 0.7), (1, 40, 1.0)), 2e-3, 4),
 }
-
-
-class Start(NamedTuple):
-    """A solver that a fit could start from, and how good it is on the pilot paths."""
-
-    name: str
-    score: float
-    theta: Any
 
 
 class Tailored(NamedTuple):
@@ -176,18 +163,16 @@ def tailor(
     measure, rounds, dead, patience = JUDGES[judge]
     errors = lambda theta, paths: gauss_newton.errors(family, theta, field, paths)
     pilots = take(training, slice(0, PILOTS))
-    candidates = list(_candidates(family, schedule, nfe, end, starts))
+    found = list(candidates(family, schedule, nfe, end, starts))
     measured = []
-    for name, theta in tqdm(
-        candidates, desc="starts", unit="solver", disable=not progress
-    ):
+    for name, theta in tqdm(found, desc="starts", unit="solver", disable=not progress):
         measured.append(Start(name, float(measure(errors(theta, pilots))), theta))
-    spent += len(candidates) * pilots.size * nfe
+    spent += len(found) * pilots.size * nfe
     measured.sort(key=lambda start: start.score)
     tracks = [
         _Track(start.name, start.theta, float(measure(errors(start.theta, held_out))),
                1e-2, 0)
-        for start in _diverse(measured, rounds[0][0])
+        for start in diverse(measured, rounds[0][0])
     ]  # fmt: skip
     spent += len(tracks) * held_out.size * nfe
     if not tracks or not math.isfinite(min(track.score for track in tracks)):
@@ -266,87 +251,6 @@ def tailor(
     history = History(*(np.array(column) for column in zip(*log, strict=True)))
     solver = jax.tree.map(np.asarray, family.build(best.theta))
     return Tailored(best.theta, solver, family, best.name, tuple(measured), history)
-
-
-def _candidates(
-    family: Family,
-    schedule: Any,
-    nfe: int,
-    end: float,
-    starts: Sequence[Solver],
-) -> Iterator[tuple[str, Any]]:
-    """Everything of exactly nfe evaluations that lies in the family, each once."""
-    for number, start in enumerate(starts):
-        if start.nfe == nfe:
-            yield f"given {number}", family.init(start)
-        elif start.nfe == nfe - 1:
-            for where, t in _gaps(start, schedule):
-                larger = insert(start, t, schedule=schedule)
-                yield f"given {number} + {where}", family.init(larger)
-        else:
-            raise ValueError(
-                f"a start must have {nfe} or {nfe - 1} evaluations; got {start.nfe}."
-            )
-    seen = set()
-    for name, make in _training_free(schedule, nfe, end):
-        try:
-            solver = make()
-            theta = family.init(solver) if solver.nfe == nfe else None
-        except ValueError:  # no such grid on this path, or not in the family
-            continue
-        if theta is not None:
-            parts = [
-                np.round(np.asarray(leaf, np.float64), 6) for leaf in theta.values()
-            ]
-            mark = b"".join(part.tobytes() for part in parts)
-            if mark not in seen:
-                seen.add(mark)
-                yield name, theta
-
-
-def _training_free(
-    schedule: Any, nfe: int, end: float
-) -> Iterator[tuple[str, Callable[[], Solver]]]:
-    """Every solver of `TABLE` on every grid, and two on the path with scaled noise."""
-    for name in TABLE:
-        for grid in grids.NAMES:
-            options = {"schedule": schedule, "grid": grid, "end": end}
-            yield f"{name}, {grid}", partial(construct, name, nfe, **options)
-    for base in ("euler", "midpoint"):
-        steps, rest = divmod(nfe, TABLE[base].stages)
-        if rest or not steps:
-            continue
-        family = scale_time(steps, base=base, end=end)
-        for sigma_0 in SIGMA_0:
-            path = Scaled(schedule, sigma_0)
-            yield (
-                f"{base}, sigma_0={sigma_0:g}",
-                lambda family=family, path=path: jax.tree.map(
-                    np.asarray,
-                    family.build(from_schedules(family, schedule, path)),
-                ),
-            )
-
-
-def _gaps(start: Solver, schedule: Any) -> list[tuple[str, float]]:
-    """The middles of the widest steps, in time and in log-SNR."""
-    t = np.append(np.asarray(start.t, np.float64), float(start.end))
-    l = np.asarray(schedule.log_snr(np.clip(t, 1e-4, 1 - 1e-4)))
-    i, j = int(np.argmax(np.diff(t))), int(np.argmax(np.diff(l)))
-    middle = float(schedule.time_at_log_snr((l[j] + l[j + 1]) / 2))
-    return [
-        (f"t={value:.3g}", value)
-        for value in ((t[i] + t[i + 1]) / 2, middle)
-        if 0 < value < t[-1]
-    ]
-
-
-def _diverse(measured: Sequence[Start], count: int) -> list[Start]:
-    """The best starts, no two of one solver on different grids."""
-    chosen: dict[str, Start] = {}
-    for start in measured:
-        chosen.setdefault(start.name.split(",")[0], start)
-    return list(chosen.values())[:count]
 
 
 def _scale(judge: str, number: int, done: int, known: np.ndarray) -> float:
