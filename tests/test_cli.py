@@ -1,5 +1,6 @@
 """The command line: what it writes is true, and every mistake gets one line."""
 
+import csv
 import json
 import os
 import subprocess
@@ -100,6 +101,12 @@ def euler_card():
             "ends at t = 1, the model gaussian at 0.5",
         ),
         ("compare --nfe x", "Could not find valid parse for arguments: ['x']"),
+        ("compare --model MODEL --n 1", "--n must be at least 2 and"),
+        ("compare --model MODEL --out t.json", "--out is a folder for three files"),
+        (
+            "compare --model MODEL --solvers euler:unifrm",
+            "unknown grid 'unifrm'; did you mean 'uniform'?",
+        ),
         ("show euler.json", "no file euler.json; the nearest is euler-5.json"),
         ("show model.json", "model.json: expected JSON, got a syntax error at line 1"),
     ],
@@ -252,26 +259,34 @@ def test_fit_then_compare(folder, capsys):
     assert (folder / "solver.json").read_text().split('"solver": {')[1] == first
     capsys.readouterr()
 
-    line = "compare --solvers solver.json euler midpoint rk4 --nfe 4 9"
-    assert main([*line.split(), "--n", "128", "--out", "t.json"]) == 0
-    rows = json.loads((folder / "t.json").read_text())
+    line = "compare --solvers solver.json euler midpoint:quadratic rk4 --nfe 4 9"
+    assert main([*line.split(), "--n", "128", "--out", "seen"]) == 0
+    rows = json.loads((folder / "seen" / "table.json").read_text())
     found = {(row["solver"], row["nfe"]): row["rmse_mean"] for row in rows}
-    assert list(found) == [
+    assert set(found) == {
         ("solver.json", 4),
         ("euler", 4),
-        ("midpoint", 4),
+        ("midpoint:quadratic", 4),
         ("rk4", 4),
-        ("midpoint", 8),
+        ("midpoint:quadratic", 8),
         ("rk4", 8),
         ("euler", 9),
-    ]
-    assert found["solver.json", 4] < 0.6 * found["midpoint", 4] < found["euler", 4]
+    }
+    assert list(found) == sorted(found, key=lambda key: (key[1], found[key]))
+    assert found["solver.json", 4] < 0.6 * found["midpoint:quadratic", 4]
     for row in rows:
         psnr = 20 * np.log10(2 / row["rmse_mean"])
-        np.testing.assert_allclose(row["psnr"], psnr, rtol=1e-4)
-        assert 0 < row["rmse_median"] < 2 * row["rmse_mean"] and row["seconds"] > 0
+        np.testing.assert_allclose(row["psnr_db"], psnr, rtol=1e-4)
+        assert 0 < row["rmse_low"] < row["rmse_mean"] < row["rmse_high"]
+        assert row["seconds_per_sample"] > 0 and row["peak_mib"] > 0
+    with open(folder / "seen" / "table.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [{k: str(v) for k, v in row.items()} for row in rows] == lines
+    page = (folder / "seen" / "report.html").read_text()
     out = capsys.readouterr().out
-    assert all(f"{row['rmse_mean']:.4g}" in out for row in rows)
+    for row in rows:
+        assert f"{row['rmse_mean']:.4g}" in out and row["solver"] in page
+    assert "With at most 4 network evaluations: solver.json" in out
 
 
 @pytest.mark.slow
@@ -307,17 +322,9 @@ def test_demo_writes_card_table_and_figures(folder, monkeypatch, capsys):
         ("midpoint", 6),
         ("rk4", 4),
     ]
-    assert set(rows[0]) == {
-        "solver",
-        "nfe",
-        "rmse_mean",
-        "rmse_median",
-        "psnr",
-        "seconds",
-    }
     assert rows[0]["rmse_mean"] == min(row["rmse_mean"] for row in rows)
     assert card.load(results / "card.json").model == "fm_ot"
     for figure in ("samples.png", "rmse_nfe.png", "learned.png"):
         assert (results / figure).stat().st_size > 10_000
         assert figure in out
-    assert "ground truth" in err and "fit" in err and "curves" in err
+    assert "ground truth" in err and "fit" in err and "compare" in err

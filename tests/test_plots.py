@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from bespoke_jax import plots
+from bespoke_jax import canonical, plots, solvers
+from bespoke_jax.metrics import Curvature, StepErrors
 
 RNG = np.random.default_rng(0)
 
@@ -65,3 +66,68 @@ def test_the_learned_path_is_drawn_beside_the_identity():
     drawn = [np.asarray(line.get_ydata()) for a in (time, scale) for line in a.lines]
     expected = [0.9 * r, 0.9 * r**2, np.ones(9), 1 + r]
     np.testing.assert_allclose(drawn, expected)
+
+
+def test_curves_without_values_only_take_their_look():
+    """Several figures of one page draw a solver alike, also where others miss."""
+    whole = plots.rmse_against_nfe({"a": [(4, 1.0)], "b": [(4, 2.0)]}, {})
+    part = plots.rmse_against_nfe({"a": [], "b": [(4, 2.0)]}, {})
+    (line,) = part.axes[0].lines
+    assert line.get_color() == whole.axes[0].lines[1].get_color()
+    errors = StepErrors(np.array([0.5, 1.0]), np.array([1e-3, 2e-3]), np.ones(2))
+    figure = plots.step_errors({"a": None, "b": errors, "mine": errors}, ["mine"])
+    (alone, mine), reached = figure.axes[0].lines, figure.axes[1].lines
+    assert alone.get_color() == line.get_color() != mine.get_color()
+    np.testing.assert_array_equal(alone.get_ydata(), errors.local)
+    np.testing.assert_array_equal(reached[1].get_ydata(), errors.reached)
+    assert mine.get_marker() == "*" and "exact path" in figure.axes[1].get_ylabel()
+
+
+def test_curvature_is_drawn_over_time():
+    t = np.array([0.0, 0.5, 1.0])
+    bent = Curvature(t, np.array([1.0, 0.0, 1.0]), np.array([2.0, 3.0]), 0.3)
+    upper, lower = plots.curvature(bent).axes
+    np.testing.assert_array_equal(upper.lines[0].get_ydata(), bent.departure)
+    np.testing.assert_array_equal(lower.lines[0].get_xdata(), [0.25, 0.75])
+
+
+def test_scatter_joins_each_sample_to_the_exact_one():
+    exact, x = RNG.standard_normal((2, 7, 2))
+    (axis,) = plots.scatter(exact, x).axes
+    for line, a, b in zip(axis.lines[:7], exact, x, strict=True):
+        np.testing.assert_allclose(np.asarray(line.get_xydata()), [a, b])
+    with pytest.raises((TypeError, ValueError), match="scatter|shape"):
+        plots.scatter(exact, x[:3])
+
+
+def test_scatter_of_long_vectors_keeps_the_most_spread():
+    """Points in a plane of R^5 keep their distances when drawn."""
+    plane = np.linalg.qr(RNG.standard_normal((5, 2)))[0]
+    flat = RNG.standard_normal((9, 2))
+    (axis,) = plots.scatter(flat @ plane.T + 3.0, flat @ plane.T + 3.0).axes
+    drawn = np.stack([np.asarray(line.get_xydata())[0] for line in axis.lines[:9]])
+    distances = lambda x: np.linalg.norm(x[:, None] - x[None], axis=-1)
+    np.testing.assert_allclose(distances(drawn), distances(flat), atol=1e-9)
+    (line,) = plots.scatter(np.arange(3.0)[::-1], np.ones(3)).axes[0].lines[:1]
+    np.testing.assert_array_equal(np.asarray(line.get_xydata()), [[2, 2], [2, 1]])
+
+
+def test_times_of_solvers_and_grids_stand_on_their_lines():
+    times = {"mine": [0.0, 0.1, 0.7]}
+    (axis,) = plots.evaluation_times(times, {"uniform": [0.0, 0.5]}, end=0.9).axes
+    drawn = [line for line in axis.lines if line.get_linestyle() == "None"]
+    np.testing.assert_array_equal(drawn[0].get_xdata(), times["mine"])
+    np.testing.assert_array_equal(drawn[1].get_ydata(), [1, 1])
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["mine", "uniform"]
+
+
+def test_the_heat_map_shows_the_canonical_weights():
+    solver = solvers.midpoint(steps=2)
+    axis, _ = plots.coefficients(solver, title="midpoint").axes
+    a, b = canonical(solver)
+    shown = axis.images[0].get_array()
+    assert isinstance(shown, np.ma.MaskedArray)
+    np.testing.assert_allclose(shown[:, 0], a)
+    np.testing.assert_allclose(shown[:, 1:].filled(0.0), b)
+    np.testing.assert_array_equal(np.asarray(shown.mask)[:, 1:], ~np.tri(4, dtype=bool))
+    assert len(axis.texts) == 4 + 10

@@ -1,5 +1,8 @@
 """`bespoke compare`: cards and generic solvers on the same held-out noises."""
 
+SHOWN = 256
+"""Vector samples drawn; of images, the report shows the first few."""
+
 
 def compare(
     *,
@@ -7,6 +10,7 @@ def compare(
     model: str = "",
     nfe: tuple[int, ...] = (8,),
     n: int = 256,
+    batch_size: int = 128,
     seed: int = 0,
     out: str = "",
     progress: bool = True,
@@ -14,27 +18,70 @@ def compare(
     """Compare cards and generic solvers by their distance to the exact solution.
 
     Args:
-        solvers: cards and names of `bespoke list`.
+        solvers: cards and names of `bespoke list`, these also with a grid, such as
+            unipc:quadratic.
         model: as for `bespoke fit`; empty takes the model that the first card names.
         nfe: budgets for the generic solvers; a card has its own.
         n: number of noises, never those of a fit.
+        batch_size: samples run together.
         seed: seed of the noise.
-        out: .json file for the table.
+        out: folder for report.html, table.json and table.csv.
         progress: show progress bars.
     """
+    from bespoke_jax import metrics, plots, report
     from bespoke_jax.cli import display, models, work
 
-    file = work.writable(out, suffix=".json") if out else None
+    if n < 2 or batch_size < 1:
+        raise ValueError(
+            f"--n must be at least 2 and --batch-size 1; got {n} and {batch_size}"
+        )
+    if out.endswith((".json", ".csv", ".html")):
+        raise ValueError(f"--out is a folder for three files; got the file name {out}")
+    folder = work.folder(out) if out else None
     loaded = models.load(work.model_of(model, solvers))
-    chosen = {}
-    for name in solvers:
-        for budget in nfe[:1] if work.is_card(name) else nfe:
-            label, solver = work.named_solver(name, budget, loaded)
-            chosen[label, solver.nfe] = solver
-    chosen = dict(sorted(chosen.items(), key=lambda item: item[0][1]))
+    chosen = _solvers(solvers, nfe, loaded)
     paths = work.ground_truth(loaded, n, work.key(seed, "compare"), progress=progress)
-    rows, _ = work.judge(loaded, chosen, paths, progress=progress)
-    display.show(display.comparison(f"{loaded.name}: {n} noises", rows))
-    if file:
-        work.write_table(file, rows)
-        display.show(f"Wrote {file}")
+    points = metrics.work_precision(
+        loaded.field,
+        chosen,
+        paths,
+        batch_size=batch_size,
+        data_range=loaded.data_range,
+        keep=8 if plots.is_image(loaded.shape) else SHOWN,
+        seed=seed,
+        progress=progress,
+    )
+    points.sort(key=lambda point: (point.nfe, point.rmse.mean))
+    display.show(
+        display.comparison(f"{loaded.name}: {n} noises", points),
+        *report.recommend(points),
+    )
+    if folder:
+        files = [
+            report.write(
+                folder / "report.html",
+                loaded.field,
+                points,
+                paths,
+                schedule=loaded.schedule,
+                data_range=loaded.data_range,
+                title=f"{loaded.name}: solvers compared",
+                note=f"bespoke compare, seed {seed}.",
+            ),
+            work.write_json(folder / "table.json", points),
+            work.write_csv(folder / "table.csv", points),
+        ]
+        names = ", ".join(file.name for file in files)
+        display.show(f"Wrote {names} in {folder}")
+
+
+def _solvers(names, budgets, model):
+    """Name to solvers; a budget that pays for no more steps than another is one."""
+    from bespoke_jax.cli import work
+
+    chosen = {}
+    for name in names:
+        given = budgets[:1] if work.is_card(name) else budgets
+        solvers = [work.named_solver(name, budget, model)[1] for budget in given]
+        chosen[name] = list({solver.nfe: solver for solver in solvers}.values())
+    return chosen

@@ -23,7 +23,7 @@ def demo(
         seed: seed of all noises and batches.
         progress: show progress bars.
     """
-    from bespoke_jax import plots
+    from bespoke_jax import metrics, plots
     from bespoke_jax.cli import display, fitting, models, work
     from bespoke_jax.paths import take
     from bespoke_jax.solvers import TABLE, construct
@@ -54,26 +54,26 @@ def demo(
         progress=progress,
     )
     name = "bespoke_midpoint"
-    solvers = {(name, nfe): result.fitted.solver}
-    for generic in ("euler", "midpoint", "rk4"):
-        if nfe >= TABLE[generic].stages:
-            solver = construct(generic, nfe, end=loaded.end)
-            solvers[generic, solver.nfe] = solver
-    rows, samples = work.judge(loaded, solvers, held_out, progress=progress)
-
-    # More budgets for the curves, on fewer samples; those of the table are known.
-    curves = {row.solver: [(row.nfe, row.rmse_mean)] for row in rows[1:]}
-    others = {}
-    for generic in curves:
-        for budget in BUDGETS:
-            solver = construct(generic, budget, end=loaded.end)
-            if (generic, solver.nfe) not in solvers:
-                others[generic, solver.nfe] = solver
-    more, _ = work.judge(
-        loaded, others, held_out, progress=progress, timed=False, label="curves"
+    generic = [g for g in ("euler", "midpoint", "rk4") if nfe >= TABLE[g].stages]
+    build = lambda generic, budget: construct(generic, budget, end=loaded.end)
+    points = metrics.work_precision(
+        loaded.field,
+        {name: result.fitted.solver, **{g: build(g, nfe) for g in generic}},
+        held_out,
+        batch_size=work.BATCH,
+        data_range=loaded.data_range,
+        keep=12,
+        progress=progress,
     )
-    for row in more:
-        curves[row.solver].append((row.nfe, row.rmse_mean))
+
+    # More budgets for the curves.
+    curves = {p.name: [(p.nfe, p.rmse.mean)] for p in points[1:]}
+    others = {
+        g: [s for s in (build(g, k) for k in BUDGETS) if s.nfe != curves[g][0][0]]
+        for g in generic
+    }
+    for p in metrics.work_precision(loaded.field, others, held_out, progress=progress):
+        curves[p.name].append((p.nfe, p.rmse.mean))
 
     card = fitting.save_card(
         folder / "card.json",
@@ -83,16 +83,16 @@ def demo(
         schedule=loaded.schedule,
         seed=seed,
     )
-    work.write_table(folder / "table.json", rows)
+    work.write_json(folder / "table.json", points)
     title = f"{loaded.name}, {nfe} NFE"
-    labels = [f"{row.solver}, {row.nfe} NFE" for row in rows]
+    samples = {f"{p.name}, {p.nfe} NFE": p.samples for p in points}
     figures = {
         "samples.png": plots.images(
-            {"exact solution": held_out.x1, **dict(zip(labels, samples, strict=True))},
+            {"exact solution": held_out.x1, **samples},
             data_range=loaded.data_range,
         ),
         "rmse_nfe.png": plots.rmse_against_nfe(
-            curves, {name: (nfe, rows[0].rmse_mean)}, title=loaded.name
+            curves, {name: (nfe, points[0].rmse.mean)}, title=loaded.name
         ),
         "learned.png": plots.learned_path(
             result.family.values(result.fitted.theta),
@@ -103,7 +103,7 @@ def demo(
     files = [card, folder / "table.json"]
     files += [plots.write(figure, folder / file) for file, figure in figures.items()]
     display.show(
-        display.comparison(f"{title}: {TEST} held-out noises", rows),
-        "RMSE and PSNR are to the exact solution; seconds for all samples, compiled.",
+        display.comparison(f"{title}: {TEST} held-out noises", points),
+        "RMSE and PSNR are to the exact solution from the same noise.",
         f"Wrote {', '.join(file.name for file in files)} in {folder}",
     )

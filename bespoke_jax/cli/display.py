@@ -19,31 +19,42 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     return out
 
 
-def comparison(title: str, rows: Iterable[Any], *, best: bool = True) -> Table:
-    """`work.Row`s, the lowest mean RMSE of each NFE in bold."""
-    rows = list(rows)
+def comparison(title: str, points: Iterable[Any]) -> Table:
+    """`metrics.Point`s, the lowest mean RMSE of each NFE in bold."""
+    points = list(points)
     lowest = {
-        n: min(row.rmse_mean for row in rows if row.nfe == n)
-        for n in {r.nfe for r in rows}
+        n: min(p.rmse.mean for p in points if p.nfe == n)
+        for n in {p.nfe for p in points}
     }
     return table(
         title,
-        ("solver", ">NFE", ">RMSE mean", ">RMSE median", ">PSNR (dB)", ">seconds"),
+        (
+            "solver",
+            ">NFE",
+            ">RMSE",
+            ">95 % interval",
+            ">median",
+            ">flips",
+            ">ms/sample",
+            ">compile s",
+            ">peak MiB",
+        ),
         (
             [
-                f"[bold]{text}[/bold]"
-                if best and row.rmse_mean == lowest[row.nfe]
-                else text
+                f"[bold]{text}[/bold]" if p.rmse.mean == lowest[p.nfe] else text
                 for text in (
-                    escape(row.solver),
-                    str(row.nfe),
-                    f"{row.rmse_mean:.4g}",
-                    f"{row.rmse_median:.4g}",
-                    f"{row.psnr:.2f}",
-                    f"{row.seconds:.3f}",
+                    escape(p.name),
+                    str(p.nfe),
+                    f"{p.rmse.mean:.4g}",
+                    f"{p.rmse.low:.3g}..{p.rmse.high:.3g}",
+                    f"{p.rmse.median:.4g}",
+                    f"{100 * p.rmse.flip_rate:.1f} %",
+                    f"{1e3 * p.seconds:.3g}",
+                    f"{p.compile_seconds:.2f}",
+                    f"{p.peak_bytes / 2**20:.1f}",
                 )
             ]
-            for row in rows
+            for p in points
         ),
     )
 

@@ -1,20 +1,20 @@
 """What several commands do: keys, ground truth, solvers by name, judging, cards."""
 
+import csv
 import json
 import os
-import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
-from bespoke_jax import card, metrics, reference
+from bespoke_jax import card, reference
 from bespoke_jax.cli.arguments import existing, nearest
+from bespoke_jax.metrics import Point
 from bespoke_jax.model import Model, noise
 from bespoke_jax.paths import Paths
 from bespoke_jax.solver import sample
@@ -23,17 +23,6 @@ from bespoke_jax.table import Solver
 
 BATCH = 128
 RTOL = ATOL = 1e-5
-
-
-class Row(NamedTuple):
-    """One line of a comparison; `seconds` for all its samples, compiled."""
-
-    solver: str
-    nfe: int
-    rmse_mean: float
-    rmse_median: float
-    psnr: float
-    seconds: float
 
 
 def key(seed: int, purpose: str) -> jax.Array:
@@ -73,12 +62,17 @@ def ground_truth(
 def named_solver(name: str, nfe: int, model: Model) -> tuple[str, Solver]:
     """A card's solver, or a `TABLE` entry with as many steps as `nfe` pays for.
 
+    An entry stands alone or with a grid of `grids.NAMES`: `unipc:quadratic`.
+
     Raises:
-        ValueError: neither, with the nearest of both; a card whose end is not the
-            model's; too small an nfe.
+        ValueError: neither, with the nearest of both; an unknown grid; a card whose
+            end is not the model's; too small an nfe.
     """
-    if name in TABLE:
-        return name, construct(name, nfe, schedule=model.schedule, end=model.end)
+    entry, _, grid = name.partition(":")
+    if entry in TABLE:
+        return name, construct(
+            entry, nfe, schedule=model.schedule, end=model.end, grid=grid or None
+        )
     if not is_card(name):
         known = [*TABLE, *map(str, Path(name).parent.glob("*.json"))]
         raise ValueError(
@@ -95,7 +89,9 @@ def named_solver(name: str, nfe: int, model: Model) -> tuple[str, Solver]:
 
 def is_card(name: str) -> bool:
     """Whether a name is a file's rather than a solver's."""
-    return name not in TABLE and (Path(name).is_file() or name.endswith(".json"))
+    return name.partition(":")[0] not in TABLE and (
+        Path(name).is_file() or name.endswith(".json")
+    )
 
 
 def model_of(name: str, solvers: Iterable[str]) -> str:
@@ -120,43 +116,21 @@ def run(
     return jnp.concatenate(out)[:n]
 
 
-def judge(
-    model: Model,
-    solvers: dict[tuple[str, int], Solver],
-    paths: Paths,
-    *,
-    progress: bool,
-    timed: bool = True,
-    label: str = "compare",
-) -> tuple[list[Row], list[jax.Array]]:
-    """Run solvers, by (name, NFE), from the paths' noises; rows and samples.
-
-    Errors are to `paths.x1`. Seconds are the faster of two runs after compilation, or
-    infinite when not `timed`.
-    """
-    rows, samples = [], []
-    bar = tqdm(solvers.items(), desc=label, unit="solver", disable=not progress)
-    for (name, nfe), solver in bar:
-        bar.set_postfix_str(f"{name}, {nfe} NFE")
-        x = run(model, solver, paths.x0, paths.c).block_until_ready()
-        seconds = np.inf
-        for _ in range(2 if timed else 0):
-            began = time.perf_counter()
-            run(model, solver, paths.x0, paths.c).block_until_ready()
-            seconds = min(seconds, time.perf_counter() - began)
-        e = metrics.errors(x, paths.x1)
-        psnr = metrics.psnr(x, paths.x1, data_range=float(model.data_range))
-        mean, median = float(jnp.mean(e)), float(jnp.median(e))
-        rows.append(Row(name, nfe, mean, median, float(psnr), seconds))
-        samples.append(x)
-    return rows, samples
-
-
-def write_table(path: Path, rows: list[Row]) -> None:
-    """Rows as a JSON list of objects."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(f"  {json.dumps(row._asdict())}" for row in rows)
+def write_json(path: Path, points: Sequence[Point]) -> Path:
+    """The figures of a comparison as a JSON list of objects."""
+    lines = ",\n".join(f"  {json.dumps(point.row())}" for point in points)
     path.write_text(f"[\n{lines}\n]\n", "utf-8")
+    return path
+
+
+def write_csv(path: Path, points: Sequence[Point]) -> Path:
+    """The same with one line a point, under a line of names."""
+    rows = [point.row() for point in points]
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
 
 def writable(path: str, *, suffix: str) -> Path:

@@ -1,4 +1,4 @@
-"""How good samples are: errors to the exact ones, and distances between two sets."""
+"""How good samples are, what they cost, and where along the path it goes wrong."""
 
 from bespoke_jax.metrics.distances import (
     energy_distance,
@@ -15,9 +15,15 @@ from bespoke_jax.metrics.errors import (
     rmse,
     summary,
 )
+from bespoke_jax.metrics.steps import Curvature, StepErrors, curvature, step_errors
+from bespoke_jax.metrics.work_precision import Point, work_precision
 
 __all__ = [
+    "Curvature",
+    "Point",
+    "StepErrors",
     "Summary",
+    "curvature",
     "energy_distance",
     "errors",
     "flip_rate",
@@ -27,5 +33,7 @@ __all__ = [
     "psnr",
     "rmse",
     "sliced_wasserstein",
+    "step_errors",
     "summary",
+    "work_precision",
 ]

@@ -1,0 +1,114 @@
+"""Where along the path a solver errs, and where the path bends."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bespoke_jax.fields import as_field
+from bespoke_jax.paths import Paths, at, rms
+from bespoke_jax.solver import trajectory
+from bespoke_jax.table import Solver, check_form
+
+
+class StepErrors(NamedTuple):
+    """Errors of the rows of (S), (nfe,) each, means over samples of per-sample RMS."""
+
+    t: Any
+    """Times t_1 .. t_n of the rows' states, the last the end."""
+    local: Any
+    """Of a row whose inputs are exact."""
+    reached: Any
+    """Of the state in a real solve: what all rows so far have done."""
+
+
+def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
+    """The error that each row of (S) makes, and what has gathered by then.
+
+        local_i   = |a_i x_0 + sum_k p_ik x(t_{i-k}) + sum_k q_ik u_{i-k} - x(t_{i+1})|
+        reached_i = |x_{i+1} - x(t_{i+1})|
+
+    with exact states x(t), and u_j = u(t_j, x(t_j)) in `local`. A row that is a stage
+    of a Runge-Kutta step errs by the stage's low order. A fitted solver's inner states
+    need not lie on the path: only its last one was asked to.
+
+    Args:
+        field: velocity field of the paths.
+        solver: any `Solver` that ends where the paths do.
+        paths: ground truth with dense states.
+
+    Raises:
+        ValueError: a malformed solver.
+    """
+    dtype = paths.x0.dtype
+    check_form(solver)
+    times = np.append(np.asarray(solver.t, np.float64), float(solver.end))
+    exact, _ = at(paths, times.astype(dtype))
+    a, p, q = (
+        jnp.asarray(w, dtype)
+        for w in (solver.a, _by_column(solver.p), _by_column(solver.q))
+    )
+    local = _local(as_field(field), a, p, q, times[:-1].astype(dtype), exact, paths.c)
+    states = trajectory(field, solver, paths.x0, c=paths.c)
+    mean = lambda x: np.asarray(jnp.mean(jax.vmap(rms)(x - exact[1:]), axis=1))
+    return StepErrors(times[1:], mean(local), mean(states[1:]))
+
+
+@jax.jit
+def _local(field, a, p, q, t, exact, c):
+    """Every row of (S) from the exact states before it, (n, N, *shape)."""
+    velocity = lambda t, x: field(t, x) if c is None else field(t, x, c)
+    u = jax.lax.map(lambda row: velocity(*row), (t, exact[:-1]))
+    combine = lambda w, y: jnp.tensordot(w, y, 1, precision="highest")
+    start = a.reshape(-1, *(1,) * (exact.ndim - 1)) * exact[:1]
+    return start + combine(p, exact[:-1]) + combine(q, u)
+
+
+def _by_column(window: Any) -> np.ndarray:
+    """Weights by lag (n, w) as a lower-triangular (n, n): column j weighs entry j."""
+    window = np.asarray(window, np.float64)
+    n, width = window.shape
+    out = np.zeros((n, n))
+    for i in range(n):
+        for lag in range(min(width, i + 1)):
+            out[i, i - lag] = window[i, lag]
+    return out
+
+
+class Curvature(NamedTuple):
+    """How far paths are from straight lines; means over samples of per-sample RMS."""
+
+    t: Any
+    """(K + 1,) knots."""
+    departure: Any
+    """(K + 1,) of the velocity from the mean velocity, in data units per unit time."""
+    acceleration: Any
+    """(K,) of the velocity's change over each interval, by its length."""
+    straightness: float
+    """int_0^end E |(x_1 - x_0) / end - v(t)|^2 dt; 0 where one Euler step is exact."""
+
+
+def curvature(paths: Paths) -> Curvature:
+    """Where ground-truth paths bend: what a solver of few steps has to follow.
+
+        departure(t)    = E | v(t) - (x_1 - x_0) / end |
+        acceleration(t) = E | v(t + h) - v(t) | / h
+
+    with v = dx/dt at the knots of `paths`, and norms the per-sample RMS. The integral
+    of the squared departure is the straightness of Liu, Gong and Liu (2022), arXiv
+    2209.03003, section 2.2 (there with the sum over axes instead of the mean).
+    """
+    t = np.asarray(paths.knots, np.float64)
+    velocity = jnp.swapaxes(paths.slopes, 0, 1)
+    chord = (paths.x1 - paths.x0) / jnp.asarray(paths.end, paths.x0.dtype)
+    departures = jax.vmap(rms)(velocity - chord[None])  # (K + 1, N)
+    step = jnp.asarray(np.diff(t), velocity.dtype)
+    change = jax.vmap(rms)(velocity[1:] - velocity[:-1]) / step[:, None]
+    square = np.asarray(jnp.mean(departures**2, axis=1), np.float64)
+    return Curvature(
+        t,
+        np.asarray(jnp.mean(departures, axis=1)),
+        np.asarray(jnp.mean(change, axis=1)),
+        float(np.sum(np.diff(t) * (square[1:] + square[:-1]) / 2)),
+    )

@@ -1,0 +1,179 @@
+"""Which solver to use and what it costs: error against network evaluations."""
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from bespoke_jax._types import Scalar
+from bespoke_jax.fields import as_field
+from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
+from bespoke_jax.paths import Paths
+from bespoke_jax.solver import sample
+from bespoke_jax.table import Solver, check_form
+
+
+class Point(NamedTuple):
+    """One solver at one NFE: how close it comes to the exact samples, at what cost."""
+
+    name: str
+    solver: Solver
+    rmse: Summary
+    psnr: float
+    """In dB, of the mean RMSE."""
+    seconds: float
+    """For one sample: a compiled batch after warm-up, divided by its size."""
+    compile_seconds: float
+    """Of its program, which solvers of equal NFE and windows share."""
+    peak_bytes: int
+    """What XLA reserves for one batch: weights, noise, temporaries and samples."""
+    errors: Any
+    """(N,) per-sample RMS errors, float64 on the host; the same noises for all."""
+    samples: Any
+    """(keep, *shape) first samples, on the host."""
+
+    @property
+    def nfe(self) -> int:
+        """Rows of the solver's table, each one network evaluation."""
+        return self.solver.nfe
+
+    def row(self) -> dict[str, Any]:
+        """The figures by name, for a table, JSON or CSV."""
+        return {
+            "solver": self.name,
+            "nfe": self.nfe,
+            **{
+                key if key == "flip_rate" else f"rmse_{key}": value
+                for key, value in self.rmse._asdict().items()
+            },
+            "psnr_db": self.psnr,
+            "seconds_per_sample": self.seconds,
+            "compile_seconds": self.compile_seconds,
+            "peak_mib": self.peak_bytes / 2**20,
+        }
+
+
+def work_precision(
+    field: Any,
+    solvers: Mapping[str, Solver | Sequence[Solver]],
+    paths: Paths,
+    *,
+    batch_size: int = 128,
+    data_range: Scalar = 2.0,
+    repeats: int = 3,
+    keep: int = 0,
+    seed: int = 0,
+    progress: bool = True,
+) -> list[Point]:
+    """Run every solver from the paths' noises and measure error, time and memory.
+
+    The exact samples are solved for once, by whoever made `paths`. Every solver starts
+    from the same noises, so that `errors` of two points can be compared pair by pair.
+
+    Args:
+        field: velocity field `field(t, x, c)` that the paths belong to.
+        solvers: name to a solver, or to several of different NFE.
+        paths: at least two ground-truth paths (`reference.solve`).
+        batch_size: samples run together; the last batch is filled up.
+        data_range: largest minus smallest value of the data, for PSNR.
+        repeats: timed runs of one batch; their median counts.
+        keep: samples returned with each point.
+        seed: of the bootstrap's resamples.
+        progress: show a progress bar.
+
+    Returns:
+        One point a solver, in the order given.
+
+    Raises:
+        ValueError: no solver, a malformed one, one that ends at another time than the
+            paths, or a number out of range.
+    """
+    if paths.size < 2 or batch_size < 1 or repeats < 1 or keep < 0:
+        raise ValueError(
+            "work_precision needs at least 2 paths, batch_size >= 1, repeats >= 1 and "
+            f"keep >= 0; got {paths.size}, {batch_size}, {repeats} and {keep}."
+        )
+    field = as_field(field)
+    compiled: dict[tuple, tuple[Any, float]] = {}
+    points = []
+    tasks = _flat(solvers, float(paths.end))
+    bar = tqdm(tasks, desc="compare", unit="solver", disable=not progress)
+    for name, solver in bar:
+        bar.set_postfix_str(f"{name}, {solver.nfe} NFE")
+        numbers = jax.tree.map(partial(jnp.asarray, dtype=paths.x0.dtype), solver)
+        size = min(batch_size, paths.size)
+        first = _batch(paths, 0, size)
+        shapes = jax.tree.map(jnp.shape, solver)
+        if shapes not in compiled:
+            began = time.perf_counter()
+            program = _SAMPLE.lower(field, numbers, *first).compile()
+            compiled[shapes] = program, time.perf_counter() - began
+        program, compile_seconds = compiled[shapes]
+        parts = [
+            program(field, numbers, *_batch(paths, start, size))
+            for start in range(0, paths.size, size)
+        ]
+        x = jnp.concatenate(parts)[: paths.size]
+        points.append(
+            Point(
+                name,
+                solver,
+                summary(x, paths.x1, key=jax.random.key(seed)),
+                float(psnr(x, paths.x1, data_range=data_range)),
+                _median_seconds(partial(program, field, numbers, *first), repeats)
+                / size,
+                compile_seconds,
+                _peak(program),
+                np.asarray(errors(x, paths.x1), np.float64),
+                np.asarray(x[:keep]),
+            )
+        )
+    return points
+
+
+_SAMPLE = jax.jit(lambda field, solver, x0, c: sample(field, solver, x0, c=c))
+
+
+def _flat(solvers, end: float) -> list[tuple[str, Solver]]:
+    tasks = []
+    for name, given in solvers.items():
+        for solver in [given] if isinstance(given, Solver) else given:
+            if not np.isclose(float(check_form(solver).end), end, atol=1e-6):
+                raise ValueError(
+                    f"{name} ends at t = {float(solver.end):g} and the paths at "
+                    f"{end:g}; their samples cannot be compared."
+                )
+            tasks.append((name, solver))
+    if not tasks:
+        raise ValueError("work_precision needs at least one solver; got none.")
+    return tasks
+
+
+def _batch(paths: Paths, start: int, size: int) -> tuple[Any, Any]:
+    """Noises and conditioning of one batch; the last one begins again at the first."""
+    index = np.arange(start, start + size) % paths.size
+    return jax.tree.map(lambda leaf: leaf[index], (paths.x0, paths.c))
+
+
+def _median_seconds(run, repeats: int) -> float:
+    spent = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        jax.block_until_ready(run())
+        spent.append(time.perf_counter() - began)
+    return float(np.median(spent))
+
+
+def _peak(program) -> int:
+    memory = program.memory_analysis()
+    return (
+        memory.argument_size_in_bytes
+        + memory.temp_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes
+    )

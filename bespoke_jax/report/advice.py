@@ -1,0 +1,120 @@
+"""A comparison in plain words: which solver to take at which budget, and what to mind.
+
+Two solvers are told apart by their errors on the same noises: where the mean of the
+differences is more than twice its standard error.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bespoke_jax.metrics import Point
+from bespoke_jax.paths import Paths
+from bespoke_jax.solvers import TABLE
+
+
+def is_fitted(name: str) -> bool:
+    """Whether a name is that of a card or a user's solver: not one of `TABLE`'s."""
+    return name.partition(":")[0] not in TABLE
+
+
+def told_apart(one: Point, other: Point) -> bool:
+    """Whether two solvers' mean errors differ by more than chance explains."""
+    difference = np.asarray(one.errors) - np.asarray(other.errors)
+    return bool(abs(difference.mean()) > 2 * _standard_error(difference))
+
+
+def best(points: Sequence[Point], nfe: int) -> Point:
+    """The lowest mean RMSE that at most `nfe` evaluations buy."""
+    return min((p for p in points if p.nfe <= nfe), key=lambda p: p.rmse.mean)
+
+
+def recommend(points: Sequence[Point]) -> list[str]:
+    """One sentence for each NFE: what to take, and by how much it leads."""
+    return [_at_most(points, nfe) for nfe in sorted({p.nfe for p in points})]
+
+
+def _at_most(points: Sequence[Point], nfe: int) -> str:
+    first = best(points, nfe)
+    text = (
+        f"With at most {nfe} network evaluations: {_called(first, nfe)}, RMSE "
+        f"{_number(first.rmse.mean)} (95 % interval {_number(first.rmse.low)} to "
+        f"{_number(first.rmse.high)})"
+    )
+    others = [p for p in points if p.nfe <= nfe and p.name != first.name]
+    if others:
+        second = best(others, nfe)
+        ratio = second.rmse.mean / first.rmse.mean if first.rmse.mean else np.inf
+        if told_apart(first, second):
+            text += f"; the next, {_called(second, nfe)}, has {ratio:.2f} times that"
+        else:
+            text += (
+                f"; {_called(second, nfe)} cannot be told apart from it on these "
+                f"{len(first.errors)} noises"
+            )
+    if is_fitted(first.name):
+        text += ". " + _instead(first, points)
+    return text + "."
+
+
+def _instead(fitted: Point, points: Sequence[Point]) -> str:
+    """What a training-free solver has to spend for the error of a fitted one."""
+    free = [p for p in points if not is_fitted(p.name)]
+    enough = [p for p in free if p.rmse.mean <= fitted.rmse.mean]
+    if enough:
+        first = min(enough, key=lambda p: (p.nfe, p.rmse.mean))
+        return (
+            "Of the training-free solvers compared, the first to come as close is "
+            f"{first.name} at {first.nfe}"
+        )
+    if not free:
+        return "No training-free solver was compared with it"
+    most = max(p.nfe for p in free)
+    return f"No training-free solver here comes that close, up to {most} evaluations"
+
+
+def cautions(points: Sequence[Point], paths: Paths) -> list[str]:
+    """What a reader must know before quoting the figures."""
+    notes = []
+    flipping = [p for p in points if p.rmse.flip_rate > 0.05]
+    if flipping:
+        worst = max(flipping, key=lambda p: p.rmse.flip_rate)
+        notes.append(
+            f"{len(flipping)} of {len(points)} rows have a flip rate above 5 % (most: "
+            f"{_called(worst)}, {100 * worst.rmse.flip_rate:.0f} %): that share of "
+            "the samples is off by more than a tenth of the distance between "
+            "independent samples. Where the mean is far above the median, those "
+            "samples rule it."
+        )
+    if paths.certificate is not None:
+        floor = float(paths.certificate.endpoint)
+        near = [p for p in points if p.rmse.mean < 10 * floor]
+        notes.append(
+            f"The exact samples are themselves off by at most {_number(floor)} (RMS, "
+            f"{paths.certificate.samples} of them solved again ten times more tightly)"
+            + (
+                f": the errors of {', '.join(map(_called, near))} are within ten times "
+                "of that; solve at a smaller tolerance before comparing them."
+                if near
+                else ", well below every error here."
+            )
+        )
+    if paths.size < 100:
+        notes.append(
+            f"{paths.size} noises are few: the intervals are wide, and a bootstrap "
+            "from so few is itself uncertain."
+        )
+    return notes
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _called(point: Point, budget: int = 0) -> str:
+    """The name, with the NFE unless it is the budget just spoken of."""
+    return point.name if point.nfe == budget else f"{point.name} at {point.nfe} NFE"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
