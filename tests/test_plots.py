@@ -91,11 +91,15 @@ def test_curvature_is_drawn_over_time():
     np.testing.assert_array_equal(lower.lines[0].get_xdata(), [0.25, 0.75])
 
 
+def joins(axis):
+    (lines,) = axis.collections
+    return np.stack(lines.get_segments())
+
+
 def test_scatter_joins_each_sample_to_the_exact_one():
     exact, x = RNG.standard_normal((2, 7, 2))
     (axis,) = plots.scatter(exact, x).axes
-    for line, a, b in zip(axis.lines[:7], exact, x, strict=True):
-        np.testing.assert_allclose(np.asarray(line.get_xydata()), [a, b])
+    np.testing.assert_allclose(joins(axis), np.stack([exact, x], axis=1))
     with pytest.raises((TypeError, ValueError), match="scatter|shape"):
         plots.scatter(exact, x[:3])
 
@@ -105,11 +109,11 @@ def test_scatter_of_long_vectors_keeps_the_most_spread():
     plane = np.linalg.qr(RNG.standard_normal((5, 2)))[0]
     flat = RNG.standard_normal((9, 2))
     (axis,) = plots.scatter(flat @ plane.T + 3.0, flat @ plane.T + 3.0).axes
-    drawn = np.stack([np.asarray(line.get_xydata())[0] for line in axis.lines[:9]])
+    drawn = joins(axis)[:, 0]
     distances = lambda x: np.linalg.norm(x[:, None] - x[None], axis=-1)
     np.testing.assert_allclose(distances(drawn), distances(flat), atol=1e-9)
-    (line,) = plots.scatter(np.arange(3.0)[::-1], np.ones(3)).axes[0].lines[:1]
-    np.testing.assert_array_equal(np.asarray(line.get_xydata()), [[2, 2], [2, 1]])
+    (axis,) = plots.scatter(np.arange(3.0)[::-1], np.ones(3)).axes
+    np.testing.assert_array_equal(joins(axis)[0], [[2, 2], [2, 1]])
 
 
 def test_times_of_solvers_and_grids_stand_on_their_lines():

@@ -20,12 +20,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def comparison(title: str, points: Iterable[Any]) -> Table:
-    """`metrics.Point`s, the lowest mean RMSE of each NFE in bold."""
+    """`metrics.Point`s; bold where none has a lower mean RMSE for as few NFE."""
+    from bespoke_jax.report.advice import on_front
+
     points = list(points)
-    lowest = {
-        n: min(p.rmse.mean for p in points if p.nfe == n)
-        for n in {p.nfe for p in points}
-    }
     return table(
         title,
         (
@@ -41,7 +39,7 @@ def comparison(title: str, points: Iterable[Any]) -> Table:
         ),
         (
             [
-                f"[bold]{text}[/bold]" if p.rmse.mean == lowest[p.nfe] else text
+                f"[bold]{text}[/bold]" if on_front(points, p) else text
                 for text in (
                     escape(p.name),
                     str(p.nfe),
@@ -51,7 +49,7 @@ def comparison(title: str, points: Iterable[Any]) -> Table:
                     f"{100 * p.rmse.flip_rate:.1f} %",
                     f"{1e3 * p.seconds:.3g}",
                     f"{p.compile_seconds:.2f}",
-                    f"{p.peak_bytes / 2**20:.1f}",
+                    f"{p.peak_bytes / 2**20:.3g}",
                 )
             ]
             for p in points

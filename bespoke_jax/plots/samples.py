@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -111,10 +112,16 @@ def scatter(exact: Any, x: Any, *, title: str = "") -> Figure:
         labels = ("first principal component", "second principal component")
     figure = Figure(figsize=(4.0, 3.9), layout="constrained")
     axis = figure.subplots()
-    for a, b in zip(exact, x, strict=True):
-        axis.plot(*zip(a, b, strict=True), color="0.6", lw=0.6, zorder=1)
-    axis.plot(*exact.T, "o", ms=3.5, mfc="none", mec="black", mew=0.6, label="exact")
-    axis.plot(*x.T, ".", ms=4, color=FITTED, label="solver")
+    # Drawn as pixels inside a vector figure: hundreds of paths are heavier.
+    joins = LineCollection(
+        list(np.stack([exact, x], axis=1)), color="0.6", lw=0.6, rasterized=True
+    )
+    axis.add_collection(joins)
+    look = {"ls": "", "rasterized": True}
+    axis.plot(
+        *exact.T, marker="o", ms=3.5, mfc="none", mec="black", label="exact", **look
+    )
+    axis.plot(*x.T, marker=".", ms=4, color=FITTED, label="solver", **look)
     axis.set(xlabel=labels[0], ylabel=labels[1])
     axis.set_title(title, fontsize=10)
     # The exact samples set the frame: a diverging sample would shrink all others.

@@ -22,9 +22,24 @@ from bespoke_jax._version import __version__
 from bespoke_jax.metrics import Point, curvature, step_errors
 from bespoke_jax.paths import Paths, take
 from bespoke_jax.report import html
-from bespoke_jax.report.advice import best, cautions, is_fitted, recommend, told_apart
+from bespoke_jax.report.advice import (
+    best,
+    cautions,
+    is_fitted,
+    on_front,
+    recommend,
+    told_apart,
+)
 
-__all__ = ["best", "cautions", "is_fitted", "recommend", "told_apart", "write"]
+__all__ = [
+    "best",
+    "cautions",
+    "is_fitted",
+    "on_front",
+    "recommend",
+    "told_apart",
+    "write",
+]
 
 _PROBES = 64
 """Paths on which errors along the solve and curvature are measured."""
@@ -103,7 +118,8 @@ _LEGEND = (
     "samples off by more than a tenth of the distance between independent samples. "
     "PSNR: of the mean RMSE. Milliseconds: compiled, per sample of a batch. Compile: "
     "of the program, which solvers of equal shape share. Peak: weights, noise, "
-    "temporaries and samples of one batch. Marked: the lowest mean of each NFE."
+    "temporaries and samples of one batch. Marked: no solver compared has a lower mean "
+    "for as few evaluations."
 )
 
 
@@ -164,13 +180,9 @@ def _table(points: Sequence[Point]) -> str:
         "compile, s",
         "peak, MiB",
     )
-    lowest = {
-        n: min(p.rmse.mean for p in points if p.nfe == n)
-        for n in {p.nfe for p in points}
-    }
     rows = (
         (
-            p.rmse.mean == lowest[p.nfe],
+            on_front(points, p),
             (
                 p.name,
                 str(p.nfe),
@@ -182,7 +194,7 @@ def _table(points: Sequence[Point]) -> str:
                 f"{p.psnr:.1f}",
                 f"{1e3 * p.seconds:.3g}",
                 f"{p.compile_seconds:.2f}",
-                f"{p.peak_bytes / 2**20:.1f}",
+                f"{p.peak_bytes / 2**20:.3g}",
             ),
         )
         for p in sorted(points, key=lambda p: (p.nfe, p.rmse.mean))

@@ -31,11 +31,25 @@ def best(points: Sequence[Point], nfe: int) -> Point:
 
 def recommend(points: Sequence[Point]) -> list[str]:
     """One sentence for each NFE: what to take, and by how much it leads."""
-    return [_at_most(points, nfe) for nfe in sorted({p.nfe for p in points})]
+    budgets = sorted({p.nfe for p in points})
+    lines = []
+    for less, nfe in zip([0, *budgets], budgets, strict=False):
+        first = best(points, nfe)
+        if first.nfe <= less:
+            lines.append(
+                f"With at most {nfe}: still {_called(first)}; more gains nothing here."
+            )
+        else:
+            lines.append(_at_most(points, first, nfe))
+    return lines
 
 
-def _at_most(points: Sequence[Point], nfe: int) -> str:
-    first = best(points, nfe)
+def on_front(points: Sequence[Point], point: Point) -> bool:
+    """Whether no other solver has a lower mean error for as few evaluations."""
+    return point is best(points, point.nfe)
+
+
+def _at_most(points: Sequence[Point], first: Point, nfe: int) -> str:
     text = (
         f"With at most {nfe} network evaluations: {_called(first, nfe)}, RMSE "
         f"{_number(first.rmse.mean)} (95 % interval {_number(first.rmse.low)} to "
@@ -46,7 +60,7 @@ def _at_most(points: Sequence[Point], nfe: int) -> str:
         second = best(others, nfe)
         ratio = second.rmse.mean / first.rmse.mean if first.rmse.mean else np.inf
         if told_apart(first, second):
-            text += f"; the next, {_called(second, nfe)}, has {ratio:.2f} times that"
+            text += f"; the next, {_called(second, nfe)}, has {ratio:.3g} times that"
         else:
             text += (
                 f"; {_called(second, nfe)} cannot be told apart from it on these "

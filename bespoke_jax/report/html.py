@@ -81,7 +81,7 @@ def table(header: Sequence[str], rows: Iterable[tuple[bool, Sequence[str]]]) -> 
 def drawing(figure: Figure, caption: str) -> str:
     """A matplotlib figure as a picture of the page's own; its caption is its text."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
+    figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
     return _figure("svg+xml", stream.getvalue(), caption)
 
 
