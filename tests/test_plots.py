@@ -46,7 +46,7 @@ def test_rmse_curves_are_sorted_and_distinct_without_colour():
         "euler": [(16, 0.1), (4, 0.4), (8, 0.2)],
         "midpoint": [(4, 0.3), (8, 0.07)],
     }
-    figure = plots.rmse_against_nfe(curves, {"bespoke_midpoint": (8, 0.01)})
+    figure = plots.rmse_against_nfe(curves, {"bespoke_midpoint": [(8, 0.01)]})
     (axis,) = figure.axes
     lines = {str(line.get_label()): line for line in axis.lines}
     star = "bespoke_midpoint (0.01 at 8 NFE)"

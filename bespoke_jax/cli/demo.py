@@ -92,7 +92,7 @@ def demo(
             data_range=loaded.data_range,
         ),
         "rmse_nfe.png": plots.rmse_against_nfe(
-            curves, {name: (nfe, points[0].rmse.mean)}, title=loaded.name
+            curves, {name: [(nfe, points[0].rmse.mean)]}, title=loaded.name
         ),
         "learned.png": plots.learned_path(
             result.family.values(result.fitted.theta),

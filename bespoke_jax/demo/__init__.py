@@ -8,7 +8,7 @@ on [-1, 1], so PSNR and the like take `data_range` 2.
 
 import difflib
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bespoke_jax import fields, schedules
 from bespoke_jax._types import Schedule
@@ -56,20 +56,13 @@ def load(name: str) -> Model:
     Raises:
         ValueError: there is no model of that name.
     """
-    if name not in RECIPES:
-        near = difflib.get_close_matches(str(name), RECIPES, n=1, cutoff=0.0)[0]
-        raise ValueError(
-            f"a demo model is one of {', '.join(RECIPES)}; got {name!r}"
-            f" (did you mean {near!r}?)"
-        )
+    module, variables = network(name)
     recipe = RECIPES[name]
-    archive = resources.files(__name__) / f"{name}.npz"
-    params, record = weights.read(archive.read_bytes())
-    network = fields.from_flax(UNet(), {"params": params})
+    out = fields.from_flax(module, variables)
     if recipe.kind == "velocity":
-        field = network
+        field = out
     else:
-        field = fields.from_prediction(network, recipe.schedule, kind=recipe.kind)
+        field = fields.from_prediction(out, recipe.schedule, kind=recipe.kind)
     return Model(
         name=name,
         description=recipe.description,
@@ -78,5 +71,27 @@ def load(name: str) -> Model:
         end=recipe.end,
         shape=SHAPE,
         data_range=DATA_RANGE,
-        training_evaluations=record["evaluations"],
+        training_evaluations=_read(name).record["evaluations"],
     )
+
+
+def network(name: str) -> tuple[UNet, dict[str, Any]]:
+    """The Flax module of a shipped model and its variables: `module(x, t)`.
+
+    What it predicts, and on which path, is in `RECIPES[name]`.
+
+    Raises:
+        ValueError: as `load`.
+    """
+    return UNet(), {"params": _read(name).params}
+
+
+def _read(name: str) -> weights.Weights:
+    if name not in RECIPES:
+        near = difflib.get_close_matches(str(name), RECIPES, n=1, cutoff=0.0)[0]
+        raise ValueError(
+            f"a demo model is one of {', '.join(RECIPES)}; got {name!r}"
+            f" (did you mean {near!r}?)"
+        )
+    archive = resources.files(__name__) / f"{name}.npz"
+    return weights.read(archive.read_bytes())

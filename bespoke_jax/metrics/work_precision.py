@@ -29,7 +29,8 @@ class Point(NamedTuple):
     seconds: float
     """For one sample: a compiled batch after warm-up, divided by its size."""
     compile_seconds: float
-    """Of its program, which solvers of equal NFE and windows share."""
+    """Of its program, which solvers of equal NFE and windows share; from JAX's
+    persistent cache, where one is set, less."""
     peak_bytes: int
     """What XLA reserves for one batch: weights, noise, temporaries and samples."""
     errors: Any
@@ -81,7 +82,8 @@ def work_precision(
         paths: at least two ground-truth paths (`reference.solve`).
         batch_size: samples run together; the last batch is filled up.
         data_range: largest minus smallest value of the data, for PSNR.
-        repeats: timed runs of one batch; their median counts.
+        repeats: rounds in which every solver runs one batch for its time; their
+            median counts.
         keep: samples returned with each point.
         seed: of the bootstrap's resamples.
         progress: show a progress bar.
@@ -99,41 +101,48 @@ def work_precision(
             f"keep >= 0; got {paths.size}, {batch_size}, {repeats} and {keep}."
         )
     field = as_field(field)
-    compiled: dict[tuple, tuple[Any, float]] = {}
-    points = []
-    tasks = _flat(solvers, float(paths.end))
-    bar = tqdm(tasks, desc="compare", unit="solver", disable=not progress)
+    size = min(batch_size, paths.size)
+    first = _batch(paths, 0, size)
+    programs: dict[tuple, tuple[Any, float]] = {}
+    runs, points = [], []
+    bar = tqdm(
+        _flat(solvers, float(paths.end)),
+        desc="compare",
+        unit="solver",
+        disable=not progress,
+    )
     for name, solver in bar:
         bar.set_postfix_str(f"{name}, {solver.nfe} NFE")
         numbers = jax.tree.map(partial(jnp.asarray, dtype=paths.x0.dtype), solver)
-        size = min(batch_size, paths.size)
-        first = _batch(paths, 0, size)
         shapes = jax.tree.map(jnp.shape, solver)
-        if shapes not in compiled:
+        if shapes not in programs:
             began = time.perf_counter()
             program = _SAMPLE.lower(field, numbers, *first).compile()
-            compiled[shapes] = program, time.perf_counter() - began
-        program, compile_seconds = compiled[shapes]
-        parts = [
-            program(field, numbers, *_batch(paths, start, size))
-            for start in range(0, paths.size, size)
-        ]
+            programs[shapes] = program, time.perf_counter() - began
+        program, compile_seconds = programs[shapes]
+        starts = range(0, paths.size, size)
+        parts = [program(field, numbers, *_batch(paths, i, size)) for i in starts]
         x = jnp.concatenate(parts)[: paths.size]
+        runs.append(partial(program, field, numbers, *first))
         points.append(
             Point(
                 name,
                 solver,
                 summary(x, paths.x1, key=jax.random.key(seed)),
                 float(psnr(x, paths.x1, data_range=data_range)),
-                _median_seconds(partial(program, field, numbers, *first), repeats)
-                / size,
+                np.nan,  # timed below
                 compile_seconds,
                 _peak(program),
                 np.asarray(errors(x, paths.x1), np.float64),
                 np.asarray(x[:keep]),
             )
         )
-    return points
+    # In turn, round after round: a drifting machine speed cancels from their ratios.
+    spent = np.median([[_seconds(run) for run in runs] for _ in range(repeats)], axis=0)
+    return [
+        point._replace(seconds=float(seconds) / size)
+        for point, seconds in zip(points, spent, strict=True)
+    ]
 
 
 _SAMPLE = jax.jit(lambda field, solver, x0, c: sample(field, solver, x0, c=c))
@@ -160,13 +169,10 @@ def _batch(paths: Paths, start: int, size: int) -> tuple[Any, Any]:
     return jax.tree.map(lambda leaf: leaf[index], (paths.x0, paths.c))
 
 
-def _median_seconds(run, repeats: int) -> float:
-    spent = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        jax.block_until_ready(run())
-        spent.append(time.perf_counter() - began)
-    return float(np.median(spent))
+def _seconds(run) -> float:
+    began = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - began
 
 
 def _peak(program) -> int:

@@ -18,7 +18,7 @@ from bespoke_jax.plots import style
 
 def rmse_against_nfe(
     curves: Mapping[str, Sequence[tuple[int, float]]],
-    fitted: Mapping[str, tuple[int, float]],
+    fitted: Mapping[str, Sequence[tuple[int, float]]],
     *,
     title: str = "",
 ) -> Figure:
@@ -27,28 +27,26 @@ def rmse_against_nfe(
     Args:
         curves: solver name to its (NFE, RMSE) pairs, drawn as lines; without any, a
             name only takes its look, so that several figures can agree on them.
-        fitted: solver name to one (NFE, RMSE), a star with its value in the legend.
+        fitted: the same for fitted solvers, drawn as stars; a single one with its
+            value in the legend.
         title: over the axes.
     """
-    figure = Figure(figsize=(5.6, 4.0), layout="constrained")
+    figure = Figure(figsize=(5.6, 4.4), layout="constrained")
     axis = figure.subplots()
     for (name, pairs), look in zip(curves.items(), style.lines(), strict=False):
         if not pairs:
             continue
         nfe, rmse = zip(*sorted(pairs), strict=True)
         axis.plot(nfe, rmse, label=name, **look)
-    for name, (nfe, rmse) in fitted.items():
-        label = f"{name} ({rmse:.3g} at {nfe} NFE)"
-        axis.plot(
-            nfe,
-            rmse,
-            "*",
-            color=style.FITTED,
-            mec="black",
-            ms=16,
-            zorder=3,
-            label=label,
-        )
+    for name, pairs in fitted.items():
+        nfe, rmse = zip(*sorted(pairs), strict=True)
+        label = f"{name} ({rmse[0]:.3g} at {nfe[0]} NFE)" if len(nfe) == 1 else name
+        look = {
+            "color": style.FITTED,
+            "mec": "black",
+            "ms": 16 if len(nfe) == 1 else 11,
+        }
+        axis.plot(nfe, rmse, "*-", zorder=3, label=label, **look)
     axis.set(
         xscale="log",
         yscale="log",
@@ -56,7 +54,8 @@ def rmse_against_nfe(
         ylabel="RMSE to the exact solution (data units)",
         title=title,
     )
-    ticks = sorted({n for pairs in curves.values() for n, _ in pairs}) or None
+    drawn = [*curves.values(), *fitted.values()]
+    ticks = sorted({n for pairs in drawn for n, _ in pairs})
     if ticks:
         axis.set_xticks(ticks)
         axis.xaxis.set_major_formatter(ScalarFormatter())
@@ -64,7 +63,7 @@ def rmse_against_nfe(
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.margins(y=0.12)
     axis.grid(alpha=0.3, which="both")
-    axis.legend()
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9)
     return figure
 
 

@@ -143,19 +143,18 @@ def _where() -> str:
 
 
 def _overview(points: Sequence[Point], probes: Paths) -> list[str]:
+    # Names without curves too: one look a solver on the whole page.
     curves: dict[str, list[tuple[int, float]]] = {p.name: [] for p in points}
-    stars: dict[str, tuple[int, float]] = {}
+    fitted: dict[str, list[tuple[int, float]]] = {}
     for p in points:
-        if is_fitted(p.name) and sum(q.name == p.name for q in points) == 1:
-            stars[p.name] = (p.nfe, p.rmse.mean)
-        else:
-            curves[p.name].append((p.nfe, p.rmse.mean))
+        lines = fitted.setdefault(p.name, []) if is_fitted(p.name) else curves[p.name]
+        lines.append((p.nfe, p.rmse.mean))
     bends = curvature(probes)
     return [
         html.drawing(
-            plots.rmse_against_nfe(curves, stars),
-            "Work-precision: lower and further left is better. Stars are solvers made "
-            "for one NFE.",
+            plots.rmse_against_nfe(curves, fitted),
+            "Work-precision: lower and further left is better. Stars are fitted "
+            "solvers, each made for one NFE.",
         ),
         html.drawing(
             plots.curvature(bends),

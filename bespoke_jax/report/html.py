@@ -19,6 +19,7 @@ h3 { font-size: 1.02em; margin: 1.4em 0 0.3em; }
 p, li { max-width: 46em; overflow-wrap: anywhere; }
 .quiet { color: #555; font-size: 0.9em; }
 .advice { background: #fdf4ee; border-left: 4px solid #d55e00; padding: 6px 16px; }
+.advice h2 { margin: 0.3em 0; }
 .advice ul { padding-left: 1.1em; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88em;

@@ -79,9 +79,18 @@ def measure(config: Config, name: str) -> None:
         }
 
     for nfe in config.nfe:
-        row = results.once({"nfe": nfe}, partial(one, nfe))
-        t, a, _, q, end = (np.asarray(leaf) for leaf in row["solver"])
-        below[nfe] = bj.Solver(t, a, np.zeros((nfe, 0)), q, end)
+        below[nfe] = as_solver(results.once({"nfe": nfe}, partial(one, nfe)))
+
+
+def as_solver(row: dict[str, Any]) -> bj.Solver:
+    """The solver of a row of results."""
+    t, a, _, q, end = (np.asarray(leaf) for leaf in row["solver"])
+    return bj.Solver(t, a, np.zeros((len(t), 0)), q, end)
+
+
+def stored(name: str, nfe: int) -> bj.Solver:
+    """The committed tailored solver of a model at one NFE."""
+    return as_solver(Config().results(name).get(nfe=nfe))
 
 
 def others(config: Config, name: str) -> dict[str, dict[int, float | None]]:
