@@ -1,175 +1,163 @@
-"""What `sample` costs over its bare network calls, and what compiling it costs.
+"""What `sample` costs over its bare network calls.
 
     uv run python -m experiments.benchmarks.overhead
 
-Digits U-Net, batch 64. The solve and the same number of bare jitted calls are timed in
-turn, and ratios taken pair by pair, so that a drifting machine speed cancels. Memory is
-what XLA reserves for the compiled solve's temporaries beyond those of Euler, in states
-(one batch of samples): a method that looks back k states or velocities keeps k - 1 of
-them between its steps, and XLA's own copies of these come on top. Compile time is that
-of a fresh jit at each nfe, also in turn; traces are counted over new coefficients and
-new weights. Writes `overhead.json` and the table in README.md.
+Three fields: the digits U-Net (batch 64), a DiT of about 30 M random parameters (batch
+1) and the exact field of a mixture in two dimensions (batch 256), whose call takes
+microseconds. A solve is timed in turn with the same number of jitted calls, each of
+which needs the one before, and with the same calls in one compiled loop that does
+nothing else: the first is what a user would write, the second the least that a solve
+can cost. Ratios are taken round by round, so that a drifting machine speed cancels.
+Writes `overhead.json` and the table in README.md.
 """
 
 import json
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from jax.tree_util import Partial
-from tqdm import tqdm
 
 import bespoke_jax as bj
 from experiments import harness
+from experiments.benchmarks import dit, programs, timing
+from experiments.mixture import fields
 
 HERE = Path(__file__).parent
-LENGTHS = ("4", "64")
+GOAL, LONG = 1.05, 1e-3  # of the median, where a call takes as many seconds
+SHORT = ("euler", "midpoint", "rk4")
 MULTISTEP = ("dpm_solver_pp_2m", "scire_v1_2m", "unipc", "deis_tab", "ipndm")
 
 
 @dataclass(frozen=True)
 class Config:
-    model: str = "fm_ot"
-    batch: int = 64
-    pairs: int = 30
-    compilations: int = 3
+    rounds: int = 30
+    dit_rounds: int = 7  # its calls are longer and vary less
+    batch: int = 64  # of the digits U-Net
+    points: int = 256  # of the 2-D field
 
 
-def seconds(work) -> float:
-    began = time.perf_counter()
-    jax.block_until_ready(work())
-    return time.perf_counter() - began
+class Subject(NamedTuple):
+    """A model to time, and the solvers: (name, NFE)."""
+
+    label: str
+    model: bj.Model
+    batch: int
+    rounds: int
+    tasks: list[tuple[str, int]]
 
 
-def overhead(config: Config, field, solver: bj.Solver, x0: jax.Array) -> np.ndarray:
-    """Ratios solve / bare calls, one a pair."""
+def subjects(config: Config) -> Iterator[Subject]:
+    tasks = [(name, 8) for name in SHORT]
+    tasks += [(name, 20) for name in ("midpoint", *MULTISTEP, "dense")]
+    digits = bj.demo.load("fm_ot")
+    yield Subject("digits U-Net", digits, config.batch, config.rounds, tasks)
+    large = dit.model()
+    millions = f"DiT, {dit.parameters(large) / 1e6:.1f} M parameters"
+    few = [("euler", 8), ("unipc", 8), ("dense", 8)]
+    yield Subject(millions, large, 1, config.dit_rounds, few)
+    plane = fields.model("mixture", fields.random_mixture(0))
+    # Calls so short vary more.
+    yield Subject("2-D mixture", plane, config.points, 10 * config.rounds, tasks)
+
+
+@jax.jit
+def looped(field: Any, times: jax.Array, x0: jax.Array) -> jax.Array:
+    """The calls of a solve in one compiled loop, and nothing else."""
+    return jax.lax.scan(lambda x, t: (field(t, x), None), x0, times)[0]
+
+
+def overhead(field: Any, solver: bj.Solver, x0: jax.Array, rounds: int) -> dict:
+    """Seconds a call of the three, and quartiles of the ratios."""
     call = jax.jit(lambda field, t, x: field(t, x))
     times = jnp.asarray(np.asarray(solver.t), x0.dtype)
-    numbers = jax.tree.map(jnp.asarray, solver)
-    solve = lambda: bj.sample(field, numbers, x0)
+    each = list(times)  # taking them apart is no part of a call
 
-    def bare():
+    def bare() -> jax.Array:
         out = x0
-        for i in range(solver.nfe):
-            # Each call needs the one before, as in a solve.
-            out = call(field, times[i], out)
+        for t in each:
+            out = call(field, t, out)
         return out
 
-    seconds(solve), seconds(bare)
-    ratios = []
-    for pair in range(config.pairs):
-        # Who goes first alternates: neither gains from a warm cache.
-        order = (solve, bare) if pair % 2 else (bare, solve)
-        spent = {work: seconds(work) for work in order}
-        ratios.append(spent[solve] / spent[bare])
-    return np.array(ratios)
-
-
-def lowered(field, solver: bj.Solver, x0: jax.Array):
-    numbers = jax.tree.map(jnp.asarray, solver)
-    return jax.jit(lambda f, s, x: bj.sample(f, s, x)).lower(field, numbers, x0)
-
-
-def compile_seconds(field, nfe: int, x0: jax.Array) -> float:
-    jax.clear_caches()
-    program = lowered(field, bj.solvers.midpoint(steps=nfe // 2), x0)
-    return seconds(lambda: program.compile() and 0)
-
-
-def temporaries(field, solver: bj.Solver, x0: jax.Array) -> float:
-    """Peak of the solve's temporaries, in states."""
-    analysis = lowered(field, solver, x0).compile().memory_analysis()
-    assert analysis is not None
-    return analysis.temp_size_in_bytes / x0.nbytes
-
-
-def traces(field, x0: jax.Array) -> int:
-    """Traces over three sets of coefficients and three of weights."""
-    count = []
-
-    def counted(inner, t, x):
-        count.append(None)
-        return inner(t, x)
-
-    for scale in (1.0, 1.1, 1.2):
-        weights = jax.tree.map(lambda leaf, s=scale: leaf * s, field)
-        solver = bj.solvers.midpoint(steps=4, grid=np.linspace(0, 1, 5) ** scale)
-        bj.sample(Partial(counted, weights), solver, x0)
-    return len(count)
+    works = {
+        "solve": lambda: bj.sample(field, solver, x0),
+        "calls": bare,
+        "loop": lambda: looped(field, times, x0),
+    }
+    spent = timing.in_turn(works, rounds, disable=True)
+    return {
+        **{k: float(np.median(v)) / solver.nfe for k, v in spent.items()},
+        "over_calls": timing.quartiles(spent["solve"] / spent["calls"]),
+        "over_loop": timing.quartiles(spent["solve"] / spent["loop"]),
+    }
 
 
 def main(config: Config) -> None:
-    model = bj.demo.load(config.model)
-    x0 = jax.random.normal(jax.random.key(0), (config.batch, *model.shape))
-    call = jax.jit(lambda field, t, x: field(t, x))
-    seconds(lambda: call(model.field, 0.5, x0))
-    one = np.median([seconds(lambda: call(model.field, 0.5, x0)) for _ in range(20)])
-    construct = lambda name, nfe: bj.solvers.construct(
-        name, nfe, schedule=model.schedule, end=model.end
-    )
-    tasks = [(name, 8) for name in ("euler", "midpoint", "rk4")]
-    tasks += [(name, 20) for name in ("midpoint", *MULTISTEP)]
-    least = temporaries(model.field, construct("euler", 20), x0)
-    rows = {}
-    for name, nfe in tqdm(tasks, desc="overhead"):
-        solver = construct(name, nfe)
-        ratios = overhead(config, model.field, solver, x0)
-        rows[f"{name}, {nfe} NFE"] = {
-            "ratios": [float(np.quantile(ratios, q)) for q in (0.25, 0.5, 0.75)],
-            "looks_back": [solver.p.shape[1], solver.q.shape[1]],
-            "extra_states": temporaries(model.field, solver, x0) - least,
-        }
-    spent = {nfe: [] for nfe in LENGTHS}  # keys as JSON has them
-    for _ in tqdm(range(config.compilations), desc="compile"):
-        for nfe in spent:
-            spent[nfe].append(compile_seconds(model.field, int(nfe), x0))
-    result = {
-        "call_ms": 1e3 * float(one),
-        "overhead": rows,
-        "compile_seconds": spent,
-        "compile_ratio": float(np.median(np.divide(spent["64"], spent["4"]))),
-        "traces": traces(model.field, x0),
-        "hardware": harness.machine(),
-    }
+    rows = []
+    for label, model, batch, rounds, tasks in subjects(config):
+        x0, _ = bj.model.noise(model, jax.random.key(0), batch)
+        for name, nfe in tasks:
+            solver = programs.construct(model, name, nfe)
+            row = overhead(model.field, solver, x0, rounds)
+            print(f"{label}, {name}, {nfe} NFE: {row['over_calls'][1]:.3f}", flush=True)
+            rows.append({"subject": label, "solver": name, "nfe": nfe, **row})
+            rows[-1] |= {"batch": batch, "rounds": rounds}
+    result = {"hardware": harness.machine(), "rows": rows}
     (HERE / "overhead.json").write_text(json.dumps(result, indent=1) + "\n")
-    write_page(config, result)
+    write_page(rows)
 
 
-def write_page(config: Config, result: dict) -> None:
-    body = [
-        (
-            name,
-            [
-                *row["ratios"],
-                *row["looks_back"],
-                sum(row["looks_back"]) - 2,
-                row["extra_states"],
-            ],
-        )
-        for name, row in result["overhead"].items()
-    ]
+def write_page(rows: list[dict[str, Any]]) -> None:
     columns = ("lower quartile", "median", "upper quartile")
-    columns += ("states seen", "velocities seen", "older ones kept")
-    columns += ("memory beyond Euler's, states",)
-    lines = [
-        *harness.table("solve over bare network calls", columns, body),
-        "",
-        f"One call of the {config.model} U-Net at batch {config.batch}: "
-        f"{result['call_ms']:.1f} ms. {config.pairs} pairs, timed in turn.",
-        "",
-        f"Compile time at 64 NFE over that at 4 NFE: {result['compile_ratio']:.2f} "
-        f"(median of {config.compilations} pairs; "
-        f"{np.median(result['compile_seconds']['4']):.1f} s and "
-        f"{np.median(result['compile_seconds']['64']):.1f} s). Traces over three sets "
-        f"of coefficients and weights: {result['traces']}.",
-        "",
-        f"Hardware: {result['hardware']}.",
-    ]
+    columns += ("over one compiled loop, median", "µs a step", "µs a call")
+    lines = []
+    for label in dict.fromkeys(row["subject"] for row in rows):
+        mine = [row for row in rows if row["subject"] == label]
+        body = []
+        for row in mine:
+            micro = [f"{1e6 * row[key]:,.3g}" for key in ("solve", "calls")]
+            cells = [*row["over_calls"], row["over_loop"][1]]
+            if row["solve"] >= LONG:
+                micro = [f"{1e6 * row[key]:,.0f}" for key in ("solve", "calls")]
+            body.append((f"{row['solver']}, {row['nfe']} NFE", [*cells, *micro]))
+        lines += harness.table(f"{label}: solve over bare calls", columns, body)
+        first = mine[0]
+        lines += ["", f"Batch {first['batch']}, {first['rounds']} rounds.", ""]
+    lines += [verdict(rows), "", per_step(rows), "", f"Hardware: {harness.machine()}."]
     harness.write_block(HERE / "README.md", "overhead", lines)
+
+
+def verdict(rows: list[dict[str, Any]]) -> str:
+    """Against the goal, where a call is long enough for it."""
+    long = [row for row in rows if row["calls"] >= LONG]
+    said = []
+    for key, name in (("over_calls", "bare calls"), ("over_loop", "one compiled loop")):
+        ratios = [row[key][1] for row in long]
+        met = sum(ratio <= GOAL for ratio in ratios)
+        said.append(
+            f"over {name} the median is {min(ratios):.3f} to {max(ratios):.3f}, at "
+            f"most {GOAL} in {met} of {len(ratios)} rows"
+        )
+    return f"Where a call takes 1 ms or more: {'; '.join(said)}."
+
+
+def per_step(rows: list[dict[str, Any]]) -> str:
+    """Of a short call: what a further step costs, and what a solve costs once."""
+    label = rows[-1]["subject"]
+    few, many = (
+        row for row in rows if row["subject"] == label and row["solver"] == "midpoint"
+    )
+    micro = [1e6 * row["nfe"] * row["solve"] for row in (few, many)]
+    step = (micro[1] - micro[0]) / (many["nfe"] - few["nfe"])
+    return (
+        f"{label}, midpoint: from {few['nfe']} to {many['nfe']} NFE a solve goes from "
+        f"{micro[0]:.0f} to {micro[1]:.0f} µs, so that a further step takes {step:.1f} "
+        f"µs and what is done once a solve {micro[0] - few['nfe'] * step:.0f} µs."
+    )
 
 
 if __name__ == "__main__":
