@@ -28,7 +28,7 @@ def point(name, nfe, errors, flips=0.0) -> Point:
     mean, median, low, high = (float(f(e)) for f in (np.mean, np.median, min, max))
     figures = Summary(mean, low, high, median, high, flips)
     solver = solvers.euler(steps=nfe)
-    return Point(name, solver, figures, 30.0, 1e-3, 1.0, 2**20, e, np.zeros((1, 2)))
+    return Point(name, solver, figures, 30.0, 1e-3, 1.0, 2.0**20, e, np.zeros((1, 2)))
 
 
 RNG = np.random.default_rng(0)
@@ -176,6 +176,26 @@ def test_vectors_get_scatter_plots(exact, tmp_path):
     read = Reader(page)
     assert "joined to the exact ones" in " ".join(read.words)
     assert len(read.pictures) == 2 + 2 * 3 + 3
+
+
+def test_a_solver_that_diverged_comes_last_and_breaks_nothing(exact, tmp_path):
+    loaded, paths = exact
+    euler = solvers.euler(steps=2)
+    wild = euler._replace(q=euler.q * np.inf)
+    points = metrics.work_precision(
+        loaded.field,
+        {"wild": wild, "euler": euler},
+        paths,
+        keep=4,
+        repeats=1,
+        progress=False,
+    )
+    assert points[0].error == np.inf and points[0].row()["rmse_mean"] is None
+    (line,) = recommend(points)
+    assert "evaluations: euler, RMSE" in line and "the next, wild, has inf" in line
+    assert (
+        "Not finite, at least on some noises: wild at 2" in cautions(points, paths)[0]
+    )
 
 
 def test_points_without_samples_are_refused(exact, tmp_path):

@@ -51,7 +51,7 @@ def compare(
         seed=seed,
         progress=progress,
     )
-    points.sort(key=lambda point: (point.nfe, point.rmse.mean))
+    points.sort(key=lambda point: (point.nfe, point.error))
     display.show(
         display.comparison(f"{loaded.name}: {n} noises", points),
         *report.recommend(points),

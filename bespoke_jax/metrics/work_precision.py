@@ -31,8 +31,9 @@ class Point(NamedTuple):
     compile_seconds: float
     """Of its program, which solvers of equal NFE and windows share; from JAX's
     persistent cache, where one is set, less."""
-    peak_bytes: int
-    """What XLA reserves for one batch: weights, noise, temporaries and samples."""
+    peak_bytes: float
+    """What XLA reserves for one batch: weights, noise, temporaries and samples; nan
+    where the backend does not say."""
     errors: Any
     """(N,) per-sample RMS errors, float64 on the host; the same noises for all."""
     samples: Any
@@ -43,9 +44,14 @@ class Point(NamedTuple):
         """Rows of the solver's table, each one network evaluation."""
         return self.solver.nfe
 
+    @property
+    def error(self) -> float:
+        """The mean RMSE to order solvers by: infinite for one that diverged."""
+        return self.rmse.mean if np.isfinite(self.rmse.mean) else np.inf
+
     def row(self) -> dict[str, Any]:
-        """The figures by name, for a table, JSON or CSV."""
-        return {
+        """The figures by name, for JSON or CSV; None for what is not finite."""
+        figures = {
             "solver": self.name,
             "nfe": self.nfe,
             **{
@@ -56,6 +62,10 @@ class Point(NamedTuple):
             "seconds_per_sample": self.seconds,
             "compile_seconds": self.compile_seconds,
             "peak_mib": self.peak_bytes / 2**20,
+        }
+        return {
+            key: value if isinstance(value, str) or np.isfinite(value) else None
+            for key, value in figures.items()
         }
 
 
@@ -175,9 +185,11 @@ def _seconds(run) -> float:
     return time.perf_counter() - began
 
 
-def _peak(program) -> int:
+def _peak(program) -> float:
     memory = program.memory_analysis()
-    return (
+    if memory is None:
+        return np.nan
+    return float(
         memory.argument_size_in_bytes
         + memory.temp_size_in_bytes
         + memory.output_size_in_bytes

@@ -19,8 +19,11 @@ def is_image(shape: Sequence[int]) -> bool:
 
 
 def shades(x: Any, data_range: float) -> np.ndarray:
-    """Values from -data_range/2 to data_range/2 as 0 (black) to 1 (white), clipped."""
-    return np.clip(np.asarray(x, np.float32) / data_range + 0.5, 0.0, 1.0)
+    """Values from -data_range/2 to data_range/2 as 0 (black) to 1 (white), clipped.
+
+    What is not a number is black.
+    """
+    return np.clip(np.nan_to_num(np.asarray(x) / data_range + 0.5), 0.0, 1.0)
 
 
 def images(

@@ -98,7 +98,7 @@ def write(
     ]
     names = list(dict.fromkeys(p.name for p in points))
     for nfe in budgets:
-        mine = sorted((p for p in points if p.nfe == nfe), key=lambda p: p.rmse.mean)
+        mine = sorted((p for p in points if p.nfe == nfe), key=lambda p: p.error)
         parts = [
             *_samples(mine, paths, data_range),
             *_inside(mine, names, field, probes, schedule),
@@ -127,8 +127,8 @@ def _made(paths: Paths, note: str) -> str:
     text = f"{paths.size} noises, the same for every solver."
     if paths.stats is not None:
         text += (
-            f" Exact samples by diffrax: {paths.stats.nfe_mean:.0f} evaluations each, "
-            f"{paths.stats.seconds:.1f} s."
+            f" Exact samples by diffrax, {paths.stats.nfe_mean:.0f} network "
+            "evaluations each."
         )
     return f"{note} {text}".strip()
 
@@ -196,7 +196,7 @@ def _table(points: Sequence[Point]) -> str:
                 f"{p.peak_bytes / 2**20:.3g}",
             ),
         )
-        for p in sorted(points, key=lambda p: (p.nfe, p.rmse.mean))
+        for p in sorted(points, key=lambda p: (p.nfe, p.error))
     )
     return html.table(header, rows)
 
@@ -219,10 +219,13 @@ def _samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[s
         ]
     kept = min(kept, 8)
     exact = exact[:kept]
+    # What diverged is drawn as far away, and leaves the scale to the others.
     away = {
-        p.name: np.abs(np.asarray(p.samples[:kept], np.float32) - exact) for p in points
+        p.name: np.nan_to_num(np.abs(p.samples[:kept] - exact), nan=np.inf)
+        for p in points
     }
-    black = max(float(np.quantile(a, 0.99)) for a in away.values()) or 1.0
+    scales = [float(np.quantile(a, 0.99)) for a in away.values()]
+    black = max((s for s in scales if 0 < s < np.inf), default=1.0)
     pairs = [html.strip(plots.shades(exact, data_range), "exact")]
     for p in points:
         gone = np.clip(1 - away[p.name] / black, 0, 1)

@@ -26,7 +26,7 @@ def told_apart(one: Point, other: Point) -> bool:
 
 def best(points: Sequence[Point], nfe: int) -> Point:
     """The lowest mean RMSE that at most `nfe` evaluations buy."""
-    return min((p for p in points if p.nfe <= nfe), key=lambda p: p.rmse.mean)
+    return min((p for p in points if p.nfe <= nfe), key=lambda p: p.error)
 
 
 def recommend(points: Sequence[Point]) -> list[str]:
@@ -58,8 +58,10 @@ def _at_most(points: Sequence[Point], first: Point, nfe: int) -> str:
     others = [p for p in points if p.nfe <= nfe and p.name != first.name]
     if others:
         second = best(others, nfe)
-        ratio = second.rmse.mean / first.rmse.mean if first.rmse.mean else np.inf
-        if told_apart(first, second):
+        ratio = second.error / first.error if first.error else np.inf
+        if not np.isfinite(ratio):
+            text += f"; the next, {_called(second, nfe)}, has {_number(second.error)}"
+        elif told_apart(first, second):
             text += f"; the next, {_called(second, nfe)}, has {ratio:.3g} times that"
         else:
             text += (
@@ -74,9 +76,9 @@ def _at_most(points: Sequence[Point], first: Point, nfe: int) -> str:
 def _instead(fitted: Point, points: Sequence[Point]) -> str:
     """What a training-free solver has to spend for the error of a fitted one."""
     free = [p for p in points if not is_fitted(p.name)]
-    enough = [p for p in free if p.rmse.mean <= fitted.rmse.mean]
+    enough = [p for p in free if p.error <= fitted.error]
     if enough:
-        first = min(enough, key=lambda p: (p.nfe, p.rmse.mean))
+        first = min(enough, key=lambda p: (p.nfe, p.error))
         return (
             "Of the training-free solvers compared, the first to come as close is "
             f"{first.name} at {first.nfe}"
@@ -90,6 +92,9 @@ def _instead(fitted: Point, points: Sequence[Point]) -> str:
 def cautions(points: Sequence[Point], paths: Paths) -> list[str]:
     """What a reader must know before quoting the figures."""
     notes = []
+    diverged = [_called(p) for p in points if not np.isfinite(p.error)]
+    if diverged:
+        notes.append(f"Not finite, at least on some noises: {', '.join(diverged)}.")
     flipping = [p for p in points if p.rmse.flip_rate > 0.05]
     if flipping:
         worst = max(flipping, key=lambda p: p.rmse.flip_rate)
@@ -102,7 +107,7 @@ def cautions(points: Sequence[Point], paths: Paths) -> list[str]:
         )
     if paths.certificate is not None:
         floor = float(paths.certificate.endpoint)
-        near = [p for p in points if p.rmse.mean < 10 * floor]
+        near = [p for p in points if p.error < 10 * floor]
         notes.append(
             f"The exact samples are themselves off by at most {_number(floor)} (RMS, "
             f"{paths.certificate.samples} of them solved again ten times more tightly)"

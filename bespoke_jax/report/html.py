@@ -21,6 +21,7 @@ p, li { max-width: 46em; overflow-wrap: anywhere; }
 .advice { background: #fdf4ee; border-left: 4px solid #d55e00; padding: 6px 16px; }
 .advice h2 { margin: 0.3em 0; }
 .advice ul { padding-left: 1.1em; }
+.advice li { max-width: none; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88em;
   font-variant-numeric: tabular-nums; }

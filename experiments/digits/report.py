@@ -85,7 +85,7 @@ def draw(page: Path) -> None:
                 *quiet.split(),
                 f"--user-data-dir={profile}",
                 "--hide-scrollbars",
-                "--window-size=1160,1160",
+                "--window-size=1160,1130",
                 f"--screenshot={HERE / 'report.png'}",
                 page.resolve().as_uri(),
             ],
