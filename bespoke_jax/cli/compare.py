@@ -31,6 +31,8 @@ def compare(
     from bespoke_jax import metrics, plots, report
     from bespoke_jax.cli import display, models, work
 
+    if not solvers:
+        raise ValueError("--solvers needs at least one card or name of bespoke list")
     if n < 2 or batch_size < 1:
         raise ValueError(
             f"--n must be at least 2 and --batch-size 1; got {n} and {batch_size}"

@@ -43,7 +43,7 @@ def sample(
         raise ValueError(f"the card {solver} has {chosen.nfe} NFE, not --nfe {nfe}")
     x0, c = noise(loaded, work.key(seed, "sample"), n)
     with tqdm(total=n, desc="sample", unit="sample", disable=not progress) as bar:
-        x = work.run(loaded, chosen, x0, c, bar=bar)
+        x = _run(loaded, chosen, x0, c, work.BATCH, bar)
     np.savez(file, samples=np.asarray(x), noise=np.asarray(x0))
     files = [file]
     if plots.is_image(loaded.shape):
@@ -53,3 +53,22 @@ def sample(
         f"{n} samples of {loaded.name} by {name}, {chosen.nfe} NFE each.",
         f"Wrote {', '.join(map(str, files))}",
     )
+
+
+def _run(model, solver, x0, c, batch_size, bar):
+    """All samples, in batches of one size (the last one filled up and cut)."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from bespoke_jax.solver import sample
+
+    n, size = x0.shape[0], min(batch_size, x0.shape[0])
+    out = []
+    for start in range(0, n, size):
+        index = np.arange(start, start + size) % n
+        batch = jax.tree.map(lambda leaf, index=index: leaf[index], (x0, c))
+        out.append(sample(model.field, solver, batch[0], c=batch[1]))
+        out[-1].block_until_ready()
+        bar.update(min(size, n - start))
+    return jnp.concatenate(out)[:n]

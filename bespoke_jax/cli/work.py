@@ -1,4 +1,4 @@
-"""What several commands do: keys, ground truth, solvers by name, judging, cards."""
+"""What several commands do: keys, ground truth, solvers by name, tables."""
 
 import csv
 import json
@@ -6,10 +6,8 @@ import os
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax import card, reference
@@ -17,7 +15,6 @@ from bespoke_jax.cli.arguments import existing, nearest
 from bespoke_jax.metrics import Point
 from bespoke_jax.model import Model, noise
 from bespoke_jax.paths import Paths
-from bespoke_jax.solver import sample
 from bespoke_jax.solvers import TABLE, construct
 from bespoke_jax.table import Solver
 
@@ -98,22 +95,6 @@ def model_of(name: str, solvers: Iterable[str]) -> str:
     """The model to use: the given one, else the one that the first card names."""
     cards = [card.load(existing(solver)) for solver in solvers if is_card(solver)]
     return name or next((c.model for c in cards if c.model), "")
-
-
-def run(
-    model: Model, solver: Solver, x0: Any, c: Any = None, *, bar: Any = None
-) -> jax.Array:
-    """All samples, in batches of one size (the last one filled up and cut)."""
-    n, size = x0.shape[0], min(BATCH, x0.shape[0])
-    out = []
-    for start in range(0, n, size):
-        index = np.arange(start, start + size) % n
-        batch = jax.tree.map(lambda leaf, index=index: leaf[index], (x0, c))
-        out.append(sample(model.field, solver, batch[0], c=batch[1]))
-        if bar is not None:
-            out[-1].block_until_ready()
-            bar.update(min(size, n - start))
-    return jnp.concatenate(out)[:n]
 
 
 def write_json(path: Path, points: Sequence[Point]) -> Path:
