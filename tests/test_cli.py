@@ -169,6 +169,7 @@ def test_show_prints_provenance_and_rows(euler_card, capsys):
     assert all(f"{t:.5f}" in out for t in np.arange(5) / 5)
 
 
+@pytest.mark.slow
 def test_samples_follow_the_closed_form(folder, capsys):
     assert (
         main(f"sample rk4 --nfe 64 --n 130 --model {MODEL} --out a/x.npz".split()) == 0

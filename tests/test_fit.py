@@ -63,6 +63,7 @@ def test_every_iteration_draws_its_own_batch():
     assert len(set(fitted.history.loss[1:])) == 4
 
 
+@pytest.mark.slow
 def test_never_worse_than_the_start():
     with pytest.warns(UserWarning, match="stopped"):
         fitted = fit(optimizer=optax.sgd(30.0), iterations=50)

@@ -51,6 +51,7 @@ def value_and_grad(loss, theta):
     return jax.jit(jax.value_and_grad(loss))(theta)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", ["euler", "midpoint"])
 def test_bound_and_its_gradient_are_those_of_the_exact_path(base):
     family = scale_time(3, base=base, end=END)
@@ -92,6 +93,7 @@ def test_interpolation_is_exact_on_cubics():
     chex.assert_trees_all_close(v[:, 0], jax.vmap(rate)(t), atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [losses.rmse_bound, losses.lte])
 def test_one_step_at_a_time_is_the_same_loss(loss):
     family = scale_time(4, end=END)
@@ -203,6 +205,7 @@ def test_conditioning_reaches_every_step():
     assert jitted(sequential)(family, family.init(), conditional, paths) < 1e-11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", CALO[:6], ids=lambda e: e["id"])
 def test_bound_agrees_with_calo_dreamer(entry):
     """Its Lipschitz constants and its bound, on the path it was given."""

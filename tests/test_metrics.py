@@ -129,6 +129,7 @@ def test_frechet_at_infinity_undoes_the_bias():
         metrics.frechet_infinity(x[:50], y, key=jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_sliced_wasserstein_of_shifted_and_scaled_sets():
     rng = np.random.default_rng(4)
     x = rng.standard_normal((500, 16))

@@ -97,6 +97,7 @@ def test_times_are_ordered_whatever_theta_is():
         assert np.all(np.diff(t) > 0)
 
 
+@pytest.mark.slow
 def test_repeated_times_stay_and_have_finite_gradients():
     schedule, end = PATHS["vp"]
     family = families(4)["vp"]

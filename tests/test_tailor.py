@@ -60,6 +60,7 @@ def weights(e, c):
     return 1 / (e * (1 + e / c))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("c", [math.inf, 0.05])
 def test_a_step_solves_the_normal_equations(paths, theta, c):
     few = bj.paths.take(paths, slice(0, 64))
@@ -77,6 +78,7 @@ def test_a_step_solves_the_normal_equations(paths, theta, c):
     assert made.loss < np.mean(gauss_newton.robust(e, c))
 
 
+@pytest.mark.slow
 def test_few_probes_keep_the_gradient_and_estimate_the_curvature(paths, theta):
     # With a huge damping the step is -gradient / (damping diag H).
     flat = ravel_pytree(theta)[0]
@@ -101,6 +103,7 @@ def test_the_robust_loss_has_the_weights_that_the_step_uses():
     np.testing.assert_allclose(slope(math.inf) / e, weights(e, math.inf), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_flipped_samples_do_not_rule_the_robust_fit(paths, theta):
     far = paths._replace(x1=paths.x1.at[:5].add(50.0))
     flipped, clean = theta, theta
@@ -114,6 +117,7 @@ def test_flipped_samples_do_not_rule_the_robust_fit(paths, theta):
     assert median(flipped) < 1.3 * median(clean)
 
 
+@pytest.mark.slow
 def test_conditioning_and_the_last_chunk_are_carried_along(paths, theta, monkeypatch):
     shifted = lambda t, x, c: FIELD(t, x - c) if c is not None else FIELD(t, x)
     c = 0.1 * jnp.arange(96.0)[:, None] * jnp.ones((1, 3))
