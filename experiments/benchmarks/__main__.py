@@ -1,0 +1,57 @@
+"""All benchmarks in turn: this is the one command.
+
+    uv run python -m experiments.benchmarks
+    uv run python -m experiments.benchmarks --only overhead memory
+    uv run --group peers python -m experiments.benchmarks
+
+Each is a module of this folder that also runs alone, and writes its own block of
+README.md. Two of them compare with other programs; where these are not installed they
+are left out, and a line says so.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+
+import tyro
+
+BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> other programs it needs
+    "overhead": (),
+    "compiling": (),
+    "memory": (),
+    "losses": (),
+    "fitting": (),
+    "ground_truth": ("torch", "torchdiffeq"),
+    "peers": ("torch", "torchdiffeq", "diffusers", "flow_matching", "azula"),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    only: tuple[str, ...] = tuple(BENCHMARKS)
+
+
+def missing(name: str) -> list[str]:
+    """The programs that a benchmark needs and that are not installed."""
+    return [program for program in BENCHMARKS[name] if find_spec(program) is None]
+
+
+def main(config: Config) -> None:
+    unknown = [name for name in config.only if name not in BENCHMARKS]
+    if unknown:
+        raise SystemExit(f"no such benchmark: {unknown}; known: {[*BENCHMARKS]}")
+    for name in config.only:
+        if absent := missing(name):
+            print(
+                f"{name}: left out, {', '.join(absent)} not installed "
+                "(uv run --group peers ...)",
+                flush=True,
+            )
+            continue
+        print(f"{name}:", flush=True)
+        module = import_module(f"experiments.benchmarks.{name}")
+        module.main(module.Config())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))
