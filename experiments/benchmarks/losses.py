@@ -9,7 +9,6 @@ README.md.
 """
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 import bespoke_jax as bj
 from experiments import harness
+from experiments.benchmarks import timing
 
 matplotlib.use("Agg")
 HERE = Path(__file__).parent
@@ -52,14 +52,7 @@ def compiled(loss, family: bj.families.Family, field, paths: bj.Paths):
     theta = family.init()
     by_theta = lambda theta, field, paths: loss(family, theta, field, paths)
     program = jax.jit(jax.value_and_grad(by_theta)).lower(theta, field, paths).compile()
-    peak = program.memory_analysis().temp_size_in_bytes / 2**20
-    return partial(program, theta, field, paths), peak
-
-
-def seconds(work) -> float:
-    began = time.perf_counter()
-    jax.block_until_ready(work())
-    return time.perf_counter() - began
+    return partial(program, theta, field, paths), timing.peak(program) / 2**20
 
 
 def main(config: Config) -> None:
@@ -72,12 +65,8 @@ def main(config: Config) -> None:
         for n in config.steps:
             family = bj.families.scale_time(n, end=model.end)
             works[name, n], peak = compiled(loss, family, model.field, paths)
-            seconds(works[name, n])  # first calls are slower
             rows.append({"mode": name, "n": n, "peak_mib": peak})
-    spent: dict[tuple[str, int], list[float]] = {key: [] for key in works}
-    for _ in tqdm(range(config.rounds), desc="time"):
-        for key, work in works.items():
-            spent[key].append(seconds(work))
+    spent = timing.in_turn(works, config.rounds, desc="time")
     for row in rows:
         row["seconds"] = float(np.median(spent[row["mode"], row["n"]]))
     result = {"config": asdict(config), "machine": harness.machine(), "rows": rows}
