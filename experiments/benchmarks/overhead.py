@@ -2,8 +2,9 @@
 
     uv run python -m experiments.benchmarks.overhead
 
-Three fields: the digits U-Net (batch 64), a DiT of about 30 M random parameters (batch
-1) and the exact field of a mixture in two dimensions (batch 256), whose call takes
+Four fields: the digits U-Net (batch 64), a DiT of about 30 M random parameters (batch
+1), a perceptron that does little work for each number of a large state (batch 512), and
+the exact field of a mixture in two dimensions (batch 256), whose call takes
 microseconds. A solve is timed in turn with the same number of jitted calls, each of
 which needs the one before, and with the same calls in one compiled loop that does
 nothing else: the first is what a user would write, the second the least that a solve
@@ -21,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
+from jax.tree_util import Partial
 
 import bespoke_jax as bj
 from experiments import harness
@@ -38,6 +40,7 @@ class Config:
     rounds: int = 30
     dit_rounds: int = 7  # its calls are longer and vary less
     batch: int = 64  # of the digits U-Net
+    wide: int = 512  # of the perceptron
     points: int = 256  # of the 2-D field
 
 
@@ -51,6 +54,20 @@ class Subject(NamedTuple):
     tasks: list[tuple[str, int]]
 
 
+def perceptron(weights: list[jax.Array], t: jax.Array, x: jax.Array) -> jax.Array:
+    for w in weights:
+        x = jnp.tanh(x @ w + t)
+    return x
+
+
+def wide(width: int = 256, depth: int = 4) -> bj.Model:
+    """States as wide as the layers: what a solver does to them weighs the most."""
+    keys = jax.random.split(jax.random.key(0), depth)
+    weights = [jax.random.normal(key, (width, width)) / width**0.5 for key in keys]
+    schedule = bj.schedules.CondOT()
+    return bj.Model(Partial(perceptron, weights), (width,), schedule=schedule)
+
+
 def subjects(config: Config) -> Iterator[Subject]:
     tasks = [(name, 8) for name in SHORT]
     tasks += [(name, 20) for name in ("midpoint", *MULTISTEP, "dense")]
@@ -60,6 +77,8 @@ def subjects(config: Config) -> Iterator[Subject]:
     millions = f"DiT, {dit.parameters(large) / 1e6:.1f} M parameters"
     few = [("euler", 8), ("unipc", 8), ("dense", 8)]
     yield Subject(millions, large, 1, config.dit_rounds, few)
+    few = [few[0], ("dpm_solver_pp_2m", 8), *few[1:]]
+    yield Subject("perceptron, wide states", wide(), config.wide, config.rounds, few)
     plane = fields.model("mixture", fields.random_mixture(0))
     # Calls so short vary more.
     yield Subject("2-D mixture", plane, config.points, 10 * config.rounds, tasks)
@@ -142,6 +161,9 @@ def verdict(rows: list[dict[str, Any]]) -> str:
             f"over {name} the median is {min(ratios):.3f} to {max(ratios):.3f}, at "
             f"most {GOAL} in {met} of {len(ratios)} rows"
         )
+    missed = dict.fromkeys(r["subject"] for r in long if r["over_calls"][1] > GOAL)
+    if missed:
+        said.append(f"over bare calls it is missed by: {', '.join(missed)}")
     return f"Where a call takes 1 ms or more: {'; '.join(said)}."
 
 
