@@ -19,7 +19,9 @@ def test_commands_links_and_figures_of_a_page_exist(page):
     commands = re.findall(r"python -m ([\w.]+)", text)
     assert commands
     for command in commands:
-        assert (ROOT / (command.replace(".", "/") + ".py")).exists(), command
+        module = ROOT / command.replace(".", "/")
+        runs = (module.with_suffix(".py"), module / "__main__.py")
+        assert any(file.exists() for file in runs), command
     for target in re.findall(r"\]\((?!http|#)([^)]+)\)", text):
         assert (page.parent / target.split("#")[0]).exists(), target
     for name in re.findall(r"<!-- (\w+): begin -->", text):

@@ -11,7 +11,6 @@ compiles. Writes `ground_truth.json`, `ground_truth.png` and the tables in READM
 
 import json
 import os
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -30,7 +29,7 @@ from tqdm import tqdm
 
 import bespoke_jax as bj
 from experiments import harness
-from experiments.benchmarks import ground_truth_page, torch_unet
+from experiments.benchmarks import ground_truth_page, timing, torch_unet
 
 HERE = Path(__file__).parent
 # Tsit5: its last stage is the next step's first; 3 to start and choose the first step.
@@ -129,28 +128,17 @@ def check(field: Any, network: torch.nn.Module, x0: jax.Array) -> float:
     return worst
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
 def call_ms(field: Any, network: torch.nn.Module, x0: jax.Array) -> dict[str, float]:
     """Median milliseconds of one network call on the batch."""
     call, x = jax.jit(lambda field, t, x: field(t, x)), torch.tensor(np.asarray(x0))
     each = jax.jit(lambda f, t, x: jax.vmap(lambda x: f(t, x[None])[0])(x))
     t = torch.tensor(0.5)
     works = {
-        "JAX": lambda: call(field, 0.5, x0).block_until_ready(),
-        "JAX, vmapped over samples": lambda: each(field, 0.5, x0).block_until_ready(),
+        "JAX": lambda: call(field, 0.5, x0),
+        "JAX, vmapped over samples": lambda: each(field, 0.5, x0),
         "torch": lambda: network(t, x),
     }
-    spent = {name: [] for name in works}
-    for turn in range(12):
-        for name, work in works.items():
-            spent[name].append(seconds(work))
-            if turn < 2:
-                spent[name].clear()
+    spent = timing.in_turn(works, 10, desc="one call")
     return {name: 1e3 * float(np.median(values)) for name, values in spent.items()}
 
 
@@ -198,12 +186,9 @@ def measured(config: Config, field: Any, network: Any, x0: jax.Array) -> dict:
     }
     rows = []
     for tolerance in tqdm(config.swept, desc="timed"):
-        spent: dict[str, list[float]] = {name: [] for name in methods}
         solved = {name: solve(tolerance) for name, solve in methods.items()}
-        for turn in range(config.rounds):
-            for name in list(methods)[:: 1 if turn % 2 else -1]:
-                work = partial(methods[name], tolerance)
-                spent[name].append(seconds(work))
+        works = {name: partial(solve, tolerance) for name, solve in methods.items()}
+        spent = timing.in_turn(works, config.rounds, warm=False, disable=True)
         rows += [
             {
                 "method": name,
