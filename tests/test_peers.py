@@ -123,7 +123,7 @@ def test_both_fields_agree():
 @needs_programs
 @pytest.mark.parametrize("name", FEW)
 def test_a_pair_agrees(name):
-    import torch
+    torch = pytest.importorskip("torch")
 
     from experiments.benchmarks import peer_programs
 
@@ -145,7 +145,7 @@ def test_a_pair_agrees(name):
 
 @needs_programs
 def test_the_network_in_torch_is_that_in_flax():
-    import torch
+    torch = pytest.importorskip("torch")
 
     from experiments.benchmarks import ground_truth, torch_unet
 
