@@ -92,6 +92,8 @@ def test_what_cannot_be_compared_is_refused():
     )
     with pytest.raises(ValueError, match="early ends at t = 0.5 and the paths at 1;"):
         compare({"early": solvers.euler(steps=2, end=0.5)})
+    with pytest.raises(ValueError, match="euler is given twice with 2 NFE"):
+        compare({"euler": [solvers.euler(steps=2)] * 2})
     with pytest.raises(ValueError, match="at least one solver"):
         compare({})
     with pytest.raises(ValueError, match="repeats >= 1"):

@@ -13,7 +13,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     out = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
         right = column.startswith(">")
-        out.add_column(column.lstrip(">"), justify="right" if right else "left")
+        out.add_column(
+            column.lstrip(">"), justify="right" if right else "left", overflow="fold"
+        )
     for row in rows:
         out.add_row(*row)
     return out
@@ -22,35 +24,17 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 def comparison(title: str, points: Iterable[Any]) -> Table:
     """`metrics.Point`s; bold where none has a lower mean RMSE for as few NFE."""
     from bespoke_jax.report.advice import on_front
+    from bespoke_jax.report.columns import COLUMNS, NARROW
 
     points = list(points)
     return table(
         title,
-        (
-            "solver",
-            ">NFE",
-            ">RMSE",
-            ">95 % interval",
-            ">median",
-            ">flips",
-            ">ms/sample",
-            ">compile s",
-            ">peak MiB",
-        ),
+        # On two lines where they are longer than what stands below them.
+        ["solver", *(">" + "\n".join(name.rsplit(" ", 1)) for name in NARROW[1:])],
         (
             [
                 f"[bold]{text}[/bold]" if on_front(points, p) else text
-                for text in (
-                    escape(p.name),
-                    str(p.nfe),
-                    f"{p.rmse.mean:.4g}",
-                    f"{p.rmse.low:.3g}..{p.rmse.high:.3g}",
-                    f"{p.rmse.median:.4g}",
-                    f"{100 * p.rmse.flip_rate:.1f} %",
-                    f"{1e3 * p.seconds:.3g}",
-                    f"{p.compile_seconds:.2f}",
-                    f"{p.peak_bytes / 2**20:.3g}",
-                )
+                for text in (escape(COLUMNS[name](p)) for name in NARROW)
             ]
             for p in points
         ),

@@ -103,7 +103,7 @@ def work_precision(
 
     Raises:
         ValueError: no solver, a malformed one, one that ends at another time than the
-            paths, or a number out of range.
+            paths, two of one name and NFE, or a number out of range.
     """
     if paths.size < 2 or batch_size < 1 or repeats < 1 or keep < 0:
         raise ValueError(
@@ -166,6 +166,11 @@ def _flat(solvers, end: float) -> list[tuple[str, Solver]]:
                 raise ValueError(
                     f"{name} ends at t = {float(solver.end):g} and the paths at "
                     f"{end:g}; their samples cannot be compared."
+                )
+            if any(name == other and solver.nfe == seen.nfe for other, seen in tasks):
+                raise ValueError(
+                    f"{name} is given twice with {solver.nfe} NFE; give the two "
+                    "solvers names of their own."
                 )
             tasks.append((name, solver))
     if not tasks:

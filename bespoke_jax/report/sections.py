@@ -1,0 +1,136 @@
+"""The parts of the page that show rather than say: curves, samples, solvers inside."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bespoke_jax import grids, plots
+from bespoke_jax.metrics import Point, curvature, step_errors
+from bespoke_jax.paths import Paths
+from bespoke_jax.report import html
+from bespoke_jax.report.advice import is_fitted
+
+
+def overview(points: Sequence[Point], probes: Paths) -> list[str]:
+    """Error against cost, and how the exact paths bend."""
+    # Names without curves too: one look a solver on the whole page.
+    curves: dict[str, list[tuple[int, float]]] = {p.name: [] for p in points}
+    fitted: dict[str, list[tuple[int, float]]] = {}
+    for p in points:
+        lines = fitted.setdefault(p.name, []) if is_fitted(p.name) else curves[p.name]
+        lines.append((p.nfe, p.rmse.mean))
+    bends = curvature(probes)
+    return [
+        html.drawing(
+            plots.rmse_against_nfe(curves, fitted),
+            "Work-precision: lower and further left is better. Stars are fitted "
+            "solvers, each made for one NFE.",
+        ),
+        html.drawing(
+            plots.curvature(bends),
+            "How the exact paths bend: evaluations are needed where the acceleration "
+            f"is high. Straightness {bends.straightness:.3g} (0: one Euler step is "
+            f"exact), {probes.size} paths.",
+        ),
+    ]
+
+
+def samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[str]:
+    """Samples beside the exact ones of the same noises, best solver first."""
+    kept = min(len(p.samples) for p in points)
+    exact = np.asarray(paths.x1[:kept], np.float32)
+    if not plots.is_image(exact.shape[1:]):
+        drawn = (
+            html.drawing(
+                plots.scatter(exact, p.samples[:kept], title=p.name),
+                f"{p.name}: RMSE {p.rmse.mean:.3g}",
+            )
+            for p in points
+        )
+        return [
+            "<h3>Samples, joined to the exact ones from the same noise</h3>",
+            html.group("panels", drawn),
+        ]
+    kept = min(kept, 8)
+    exact = exact[:kept]
+    # What diverged is drawn as far away, and leaves the scale to the others.
+    away = {
+        p.name: np.nan_to_num(
+            np.abs(p.samples[:kept] - exact), nan=np.inf, posinf=np.inf
+        )
+        for p in points
+    }
+    scales = [float(np.quantile(a, 0.99)) for a in away.values()]
+    black = max((s for s in scales if 0 < s < np.inf), default=1.0)
+    pairs = [html.strip(plots.shades(exact, data_range), "exact")]
+    for p in points:
+        gone = np.clip(1 - away[p.name] / black, 0, 1)
+        shown = plots.shades(p.samples[:kept], data_range)
+        label = f"{p.name}: RMSE {p.rmse.mean:.3g}"
+        pairs += [html.strip(shown, label), html.strip(gone, f"{p.name}: difference")]
+    # The exact samples' line has no differences: the other half of it stays empty.
+    pairs.insert(1, "<div></div>")
+    return [
+        "<h3>Samples from the same noise</h3>",
+        html.paragraph(
+            "Each sample with its absolute difference to the exact one: white is none, "
+            f"black {black:.3g} or more (data units).",
+            quiet=True,
+        ),
+        html.group("strips", pairs),
+    ]
+
+
+def inside(
+    points: Sequence[Point],
+    names: Sequence[str],
+    field: Any,
+    probes: Paths,
+    schedule: Any,
+) -> list[str]:
+    """Where each solver errs, when it evaluates, and the best one's weights."""
+    nfe, end = points[0].nfe, float(probes.end)
+    # In the order of all names, absent ones too: one look a solver on the whole page.
+    errors: dict[str, Any] = dict.fromkeys(names)
+    for p in points:
+        errors[p.name] = step_errors(field, p.solver, probes)
+    known = _grids(nfe, schedule, end)
+    first = points[0]
+    return [
+        "<h3>Inside the solve</h3>",
+        html.group(
+            "figures",
+            [
+                html.drawing(
+                    plots.step_errors(errors, [n for n in names if is_fitted(n)]),
+                    "Error of each evaluation's row with exact inputs, and distance of "
+                    "the state from the exact path. Stages of a Runge-Kutta step are "
+                    "rows too, of lower order. Inner states of fitted solvers need "
+                    "not lie on the path: only the last is the sample.",
+                ),
+                html.drawing(
+                    plots.evaluation_times(
+                        {p.name: p.solver.t for p in points}, known, end=end
+                    ),
+                    "When each solver calls the network, above the known grids.",
+                ),
+                html.drawing(
+                    plots.coefficients(first.solver, title=first.name),
+                    f"Weights of {first.name}, the lowest error here: each row is a "
+                    "state as a sum of the noise x_0 and the velocities u_j.",
+                ),
+            ],
+        ),
+    ]
+
+
+def _grids(nfe: int, schedule: Any, end: float) -> dict[str, np.ndarray]:
+    """The known grids that this schedule and end have."""
+    known = {}
+    for name in grids.NAMES:
+        try:
+            known[f"grid: {name}"] = grids.resolve(name, nfe, schedule, end)[:-1]
+        except ValueError:
+            continue  # infinite at an end of this schedule, or without one
+    return known
