@@ -104,6 +104,6 @@ def demo(
     files += [plots.write(figure, folder / file) for file, figure in figures.items()]
     display.show(
         display.comparison(f"{title}: {TEST} held-out noises", points),
-        "RMSE and PSNR are to the exact solution from the same noise.",
+        "RMSE is to the exact solution from the same noise.",
         f"Wrote {', '.join(file.name for file in files)} in {folder}",
     )
