@@ -163,7 +163,8 @@ def test_the_page_is_one_file_with_every_picture_described(images):
     for p in points:
         assert f"{p.rmse.mean:.4g}" in text
         assert f"{100 * p.rmse.flip_rate:.1f} %" in text
-    for sentence in (*recommend(points), "12 noises, the same for every solver"):
+    made = "12 noises, the same for every solver"
+    for sentence in (*recommend(points), made, "for data that spans 2."):
         assert sentence in text
 
 

@@ -68,7 +68,7 @@ def compare(
                 schedule=loaded.schedule,
                 data_range=loaded.data_range,
                 title=f"{loaded.name}: solvers compared",
-                note=f"bespoke compare, seed {seed}.",
+                note=f"bespoke compare, seed {seed}, batches of {min(batch_size, n)}.",
             ),
             work.write_json(folder / "table.json", points),
             work.write_csv(folder / "table.csv", points),

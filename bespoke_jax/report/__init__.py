@@ -84,7 +84,7 @@ def write(
                 for p in sorted(points, key=lambda p: (p.nfe, p.error))
             ),
         ),
-        html.paragraph(LEGEND, quiet=True),
+        html.paragraph(LEGEND.format(data_range=data_range), quiet=True),
         "<h2>Budget by budget</h2>",
     ]
     names = list(dict.fromkeys(p.name for p in points))
