@@ -93,6 +93,7 @@ def euler_card():
         ),
         ("sample euler-6.json", "no file euler-6.json; the nearest is euler-5.json"),
         ("sample euler --model MODEL", "give --nfe"),
+        ("sample euler:quadratic --model MODEL", "give --nfe"),
         ("sample euler-5.json --nfe 8", "the card euler-5.json has 5 NFE, not --nfe 8"),
         ("sample rk4 --nfe 3 --model MODEL", "rk4 spends 4 evaluations a step"),
         ("sample euler --nfe 4 --n 0 --model MODEL", "at least 1; got 0"),
@@ -181,6 +182,12 @@ def test_samples_follow_the_closed_form(folder, capsys):
     np.testing.assert_allclose(data["samples"], exact, atol=2e-5)
     assert (folder / "a" / "x.png").stat().st_size > 1000
     assert "130 samples of gaussian by rk4, 64 NFE each" in capsys.readouterr().out
+
+
+def test_a_budget_between_steps_is_no_mistake_with_a_grid_either(folder, capsys):
+    line = f"sample midpoint:quadratic --nfe 3 --n 2 --model {MODEL}"
+    assert main(line.split()) == 0
+    assert "by midpoint:quadratic, 2 NFE each" in capsys.readouterr().out
 
 
 def test_a_card_brings_its_model_and_nfe(euler_card, folder, capsys):

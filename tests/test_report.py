@@ -2,8 +2,6 @@
 
 import html
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import jax
@@ -16,11 +14,7 @@ from bespoke_jax import metrics, model, report, solvers
 from bespoke_jax.metrics import Point, Summary
 from bespoke_jax.paths import Certificate, Paths, take
 from bespoke_jax.report.advice import best, cautions, on_front, recommend, told_apart
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
+from experiments import browser
 
 
 def point(name, nfe, errors, flips=0.0) -> Point:
@@ -230,7 +224,9 @@ document.querySelector("iframe").onload = (event) => {
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium installed: page not rendered")
+@pytest.mark.skipif(
+    browser.PROGRAM is None, reason="no Chromium installed: page not rendered"
+)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_shows_the_whole_page_at_phone_and_desktop_width(
     images, tmp_path, width
@@ -240,30 +236,19 @@ def test_a_browser_shows_the_whole_page_at_phone_and_desktop_width(
     The page is laid out in a frame of the given width, since a headless window cannot
     be as narrow as that of a phone; a script around it measures.
     """
-    assert BROWSER is not None
     _, page = images
     inside = html.escape(page.replace("<details>", "<details open>"))
     (tmp_path / "frame.html").write_text(
         f'<iframe width={width} height=900 style="border:0" srcdoc="{inside}"></iframe>'
         f"<pre></pre><script>{_MEASURE}</script>"
     )
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    quiet = "--disable-background-networking --disable-component-update --disable-sync"
-    seen = subprocess.run(
-        [
-            BROWSER,
-            *flags.split(),
-            *quiet.split(),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=10000",
-            "--window-size=1400,1000",
-            "--dump-dom",
-            (tmp_path / "frame.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    ).stdout
+    seen = browser.run(
+        tmp_path / "frame.html",
+        "--virtual-time-budget=10000",
+        "--window-size=1400,1000",
+        "--dump-dom",
+        profile=tmp_path / "profile",
+    )
     found = re.search(r"<pre>seen (\d+) (\d+) (\d+) (\d+) ([\d.]+)</pre>", seen)
     assert found, seen[-500:]
     wide, broken, thin, pictures = (int(found[k]) for k in (1, 2, 3, 4))

@@ -42,7 +42,13 @@ def compare(
     folder = work.folder(out) if out else None
     loaded = models.load(work.model_of(model, solvers))
     chosen = _solvers(solvers, nfe, loaded)
-    paths = work.ground_truth(loaded, n, work.key(seed, "compare"), progress=progress)
+    paths = work.ground_truth(
+        loaded,
+        n,
+        work.key(seed, "compare"),
+        batch_size=batch_size,
+        progress=progress,
+    )
     points = metrics.work_precision(
         loaded.field,
         chosen,
@@ -59,7 +65,10 @@ def compare(
         *report.recommend(points),
     )
     if folder:
+        # The figures first: they are safe whatever the page meets.
         files = [
+            work.write_json(folder / "table.json", points),
+            work.write_csv(folder / "table.csv", points),
             report.write(
                 folder / "report.html",
                 loaded.field,
@@ -70,8 +79,6 @@ def compare(
                 title=f"{loaded.name}: solvers compared",
                 note=f"bespoke compare, seed {seed}, batches of {min(batch_size, n)}.",
             ),
-            work.write_json(folder / "table.json", points),
-            work.write_csv(folder / "table.csv", points),
         ]
         names = ", ".join(file.name for file in files)
         display.show(f"Wrote {names} in {folder}")

@@ -18,7 +18,7 @@ def sample(
     """Draw samples by a card's solver or a generic one.
 
     Args:
-        solver: a card, or a name of `bespoke list`.
+        solver: a card, or a name of `bespoke list`, also with a grid: unipc:quadratic.
         model: as for `bespoke fit`; empty takes the model that the card names.
         nfe: network evaluations of one sample; 0 takes the card's own.
         n: number of samples.
@@ -36,10 +36,11 @@ def sample(
 
     file = work.writable(out, suffix=".npz")
     loaded = models.load(work.model_of(model, [solver]))
-    if nfe == 0 and solver in TABLE:
+    generic = solver.partition(":")[0] in TABLE
+    if nfe == 0 and generic:
         raise ValueError(f"give --nfe: {solver} takes any number of steps")
     name, chosen = work.named_solver(solver, nfe, loaded)
-    if nfe and chosen.nfe != nfe and solver not in TABLE:
+    if nfe and chosen.nfe != nfe and not generic:
         raise ValueError(f"the card {solver} has {chosen.nfe} NFE, not --nfe {nfe}")
     x0, c = noise(loaded, work.key(seed, "sample"), n)
     with tqdm(total=n, desc="sample", unit="sample", disable=not progress) as bar:

@@ -39,6 +39,7 @@ def ground_truth(
     noise_key: jax.Array,
     *,
     directory: str | None = None,
+    batch_size: int = BATCH,
     progress: bool,
 ) -> Paths:
     """n exact paths of a model from fresh noise."""
@@ -50,7 +51,7 @@ def ground_truth(
         end=model.end,
         rtol=RTOL,
         atol=ATOL,
-        batch_size=min(BATCH, n),
+        batch_size=min(batch_size, n),
         directory=directory,
         progress=progress,
     )

@@ -7,8 +7,6 @@ fresh noises: `runs/report/eps_vp.html`. Where Chromium is installed, it also dr
 page's beginning at desktop width into `report.png`.
 """
 
-import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ import tyro
 
 import bespoke_jax as bj
 from bespoke_jax import report
-from experiments import harness
+from experiments import browser, harness
 from experiments.digits import models, tailor
 
 HERE = Path(__file__).parent
@@ -71,28 +69,19 @@ def main(config: Config) -> None:
 
 
 def draw(page: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
+    if browser.PROGRAM is None:
         print("no Chromium installed: report.png was not drawn")
         return
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    quiet = "--disable-background-networking --disable-component-update --disable-sync"
+    picture = HERE / "report.png"
     with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [
-                browser,
-                *flags.split(),
-                *quiet.split(),
-                f"--user-data-dir={profile}",
-                "--hide-scrollbars",
-                "--window-size=1160,1130",
-                f"--screenshot={HERE / 'report.png'}",
-                page.resolve().as_uri(),
-            ],
-            check=True,
-            capture_output=True,
+        browser.run(
+            page,
+            "--hide-scrollbars",
+            "--window-size=1160,1130",
+            f"--screenshot={picture}",
+            profile=Path(profile),
         )
-    print(f"Wrote {HERE / 'report.png'}")
+    print(f"Wrote {picture}")
 
 
 if __name__ == "__main__":
