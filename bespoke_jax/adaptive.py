@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.calls import evaluate
+
 METHODS = {"tsit5": diffrax.Tsit5, "dopri5": diffrax.Dopri5}
 
 
@@ -19,12 +21,7 @@ def solve_each(field, x0, c, ts, rtol, atol, method, max_steps):
     def one(x0, c):
         def velocity(t, x, c):
             lift = lambda leaf: leaf[None]
-            out = (
-                field(t, lift(x))
-                if c is None
-                else field(t, lift(x), jax.tree.map(lift, c))
-            )
-            return out[0].astype(x.dtype)
+            return evaluate(field, t, lift(x), jax.tree.map(lift, c))[0]
 
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(velocity),
@@ -60,7 +57,7 @@ def batch_of(x0, c, start: int, stop: int):
 
 @eqx.filter_jit
 def velocities(field, t, x, c):
-    return (field(t, x) if c is None else field(t, x, c)).astype(x.dtype)
+    return evaluate(field, t, x, c)
 
 
 def slopes_at(field, times, states, c, batch_size):

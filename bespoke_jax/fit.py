@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from bespoke_jax import losses
 from bespoke_jax.checkpoint import Checkpoints, fingerprint
+from bespoke_jax.core.calls import as_field, velocity
 from bespoke_jax.families import Family
-from bespoke_jax.fields import as_field
 from bespoke_jax.paths import Paths, rms, split, take
 from bespoke_jax.solver import sample
 from bespoke_jax.table import Solver
@@ -264,7 +264,7 @@ def _probe(field: Any, paths: Paths) -> jax.Array:
     """One velocity: tells two sets of weights apart without reading them all."""
     first = take(paths, slice(0, 1))
     t = paths.knots[len(paths.knots) // 2]
-    return field(t, first.x0) if first.c is None else field(t, first.x0, first.c)
+    return velocity(field, t, first.x0, first.c)
 
 
 def _append(history: History, *entry: float | int) -> History:

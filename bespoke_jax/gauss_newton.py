@@ -35,8 +35,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from bespoke_jax.core.calls import as_field
 from bespoke_jax.families import Family
-from bespoke_jax.fields import as_field
 from bespoke_jax.paths import Paths
 from bespoke_jax.solver import sample
 from bespoke_jax.table import Solver

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bespoke_jax.fields import as_field
+from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.paths import Paths, take
 
 
@@ -82,7 +82,7 @@ def _norms(field, times, states, c, key, iterations):
 
     def at_knot(knot):
         t, x, key = knot
-        u = lambda x: field(t, x) if c is None else field(t, x, c)
+        u = lambda x: evaluate(field, t, x, c)
         # Samples are independent: one product serves the whole batch.
         forward = lambda v: jax.jvp(u, (x,), (v,))[1]
         _, backward = jax.vjp(u, x)

@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 
 from bespoke_jax._types import Scalar
+from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.families import Family, Steps
-from bespoke_jax.fields import as_field
 from bespoke_jax.lipschitz import Lipschitz, lipschitz
 from bespoke_jax.paths import Paths, at, rms
 from bespoke_jax.reference import solve_at
@@ -207,8 +207,7 @@ def _local_errors(rows, field, before, after, c) -> jax.Array:
 
     def velocity(t, x):
         t, flat = jnp.repeat(t, size), x.reshape(m * size, *x.shape[2:])
-        u = field(t, flat) if c is None else field(t, flat, tiled)
-        return jnp.asarray(u, dtype).reshape(x.shape)
+        return evaluate(field, t, flat, tiled).reshape(x.shape)
 
     xs, us = [before], []
     for k in range(rows.t.shape[1]):

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from bespoke_jax._types import Conditioning, State
 from bespoke_jax.adaptive import METHODS, batch_of, slopes_at, solve_each, velocities
 from bespoke_jax.checkpoint import Checkpoints, fingerprint
-from bespoke_jax.fields import as_field
+from bespoke_jax.core.calls import as_field
 from bespoke_jax.paths import Certificate, Paths, Stats, at, rms
 
 # Both pairs: 7 stages, the last shared with the next step; 1 to start, 2 to choose

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax._types import Arr, Conditioning
-from bespoke_jax.fields import as_field
+from bespoke_jax.core.calls import as_field, as_states, evaluate
 from bespoke_jax.table import Solver, canonical, check_form, validate
 from bespoke_jax.tracing import trace
 
@@ -49,7 +49,7 @@ def sample(
         ValueError: malformed solver, or an x0 or c of the wrong form.
     """
     return _run(
-        as_field(field), check_form(solver), _start(x0, c), c, checkpoint, False
+        as_field(field), check_form(solver), as_states(x0, c), c, checkpoint, False
     )
 
 
@@ -64,7 +64,7 @@ def trajectory(
     Raises:
         ValueError: as `sample`.
     """
-    return _run(as_field(field), check_form(solver), _start(x0, c), c, False, True)
+    return _run(as_field(field), check_form(solver), as_states(x0, c), c, False, True)
 
 
 @partial(jax.jit, static_argnums=(4, 5))
@@ -74,7 +74,7 @@ def _run(field, solver, x0, c, checkpoint, keep):
     n, wx, wu = rows.nfe, rows.p.shape[1], rows.q.shape[1]
 
     def velocity(t, x):
-        return jnp.asarray(field(t, x) if c is None else field(t, x, c), dtype)
+        return evaluate(field, t, x, c)
 
     if checkpoint:
         velocity = jax.checkpoint(velocity)
@@ -130,19 +130,3 @@ def _combine(weights: jax.Array, ring: jax.Array | None) -> jax.Array | float:
         return 0.0
     # Multiply and add instead of a dot: accelerators round the inputs of a dot.
     return jnp.sum(jnp.expand_dims(weights, tuple(range(1, ring.ndim))) * ring, axis=0)
-
-
-def _start(x0: Any, c: Conditioning) -> jax.Array:
-    x0 = jnp.asarray(x0)
-    if x0.ndim == 0 or not jnp.issubdtype(x0.dtype, jnp.floating):
-        raise ValueError(
-            "x0 must be a floating-point array of shape (batch, *shape); "
-            f"got dtype {x0.dtype}, shape {x0.shape}."
-        )
-    for leaf in jax.tree.leaves(c):
-        if jnp.ndim(leaf) == 0 or jnp.shape(leaf)[0] != x0.shape[0]:
-            raise ValueError(
-                f"every leaf of c must have the leading axis batch = {x0.shape[0]} of "
-                f"x0; got a leaf of shape {jnp.shape(leaf)}."
-            )
-    return x0.astype(jnp.promote_types(x0.dtype, jnp.float32))

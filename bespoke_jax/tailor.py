@@ -25,11 +25,11 @@ from bespoke_jax import gauss_newton, reference
 from bespoke_jax._types import Conditioning, Schedule
 from bespoke_jax.candidates import Start, candidates, diverse
 from bespoke_jax.checkpoint import Checkpoints, fingerprint
+from bespoke_jax.core.calls import as_field
 from bespoke_jax.families import (
     Family,
     nonstationary,
 )
-from bespoke_jax.fields import as_field
 from bespoke_jax.fit import History
 from bespoke_jax.paths import Paths, split, take
 from bespoke_jax.schedules import CondOT

@@ -28,7 +28,7 @@ def perceptron(weights, t, x):
     first, *inner, last = weights
     h = x @ first
     for w in inner:
-        h = jnp.tanh(h @ w + t)
+        h = jnp.tanh(h @ w + jnp.reshape(t, (-1, 1)))
     return h @ last
 
 

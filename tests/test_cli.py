@@ -77,7 +77,7 @@ def euler_card():
         ("fit --model cli_models:number", "must return a bespoke_jax.model.Model"),
         (
             "fit --model cli_models:narrow",
-            "shape of x, (2, 4, 4, 1), got float32 (2, 2, 4, 1)",
+            "shape of x, (2, 4, 4, 1), in floating point; got (2, 2, 4, 1), float32",
         ),
         ("tailor --judge best", "--judge must be mean or median; got best"),
         ("tailor --nfe 0", "--nfe must be at least 1; got 0"),

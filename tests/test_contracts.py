@@ -15,7 +15,7 @@ FAMILIES = {base: scale_time(2, base=base, end=END) for base in bj.solvers.TABLE
 
 
 def wave(t, x, c=None):
-    return jnp.sin(1.3 * x + t) - 0.2 * x
+    return jnp.sin(1.3 * x + jnp.reshape(t, (-1, 1))) - 0.2 * x
 
 
 def solver_of(name: str) -> bj.Solver:

@@ -84,7 +84,7 @@ def test_constraints_hold_for_any_theta(base, seed, size):
 
 
 def wave(t, x, c=None):
-    return jnp.sin(1.3 * x + t) - 0.2 * x
+    return jnp.sin(1.3 * x + jnp.reshape(t, (-1, 1))) - 0.2 * x
 
 
 @pytest.mark.parametrize("base", ["euler", "midpoint"])
@@ -159,7 +159,7 @@ def test_lipschitz_constants_of_the_identity(base, terms):
 @pytest.mark.parametrize("base", BASES)
 def test_order_survives_a_smooth_scale_time_map(base):
     """Theorem 2.2: t = r^2 (3 - r) / 2, s = exp(r / 2), on dx/dt = -x + sin t."""
-    u = lambda t, x, c=None: -x + jnp.sin(t)
+    u = lambda t, x, c=None: -x + jnp.sin(jnp.reshape(t, (-1, 1)))
     x0 = jnp.ones((1, 1))
     exact = (np.sin(1) - np.cos(1)) / 2 + 1.5 * np.exp(-1)
 

@@ -267,6 +267,7 @@ def rank(jacobian) -> int:
 
 def rich(t, x, c=None):
     """Curved enough in t and x for every number to leave its own trace."""
+    t = jnp.reshape(t, (-1, 1))
     return jnp.sin(2 * x + 3 * t) + 0.3 * x * jnp.cos(2 * t)
 
 

@@ -80,7 +80,7 @@ def _try_field(name: str, model: Any) -> None:
     import jax
     import jax.numpy as jnp
 
-    from bespoke_jax.fields import as_field
+    from bespoke_jax.core.calls import as_field, evaluate
     from bespoke_jax.model import noise
 
     if not 0 < model.end <= 1:
@@ -88,23 +88,12 @@ def _try_field(name: str, model: Any) -> None:
 
     def velocity(t: Any) -> Any:
         x0, c = noise(model, jax.random.key(0), 2)
-        field = as_field(model.field)
-        return field(t, x0) if c is None else field(t, x0, c)
+        return evaluate(as_field(model.field), t, x0, c)
 
     try:
-        u = jax.eval_shape(velocity, jax.ShapeDtypeStruct((), jnp.float32))
-        got = f"{u.dtype} {u.shape}"
-        fits = u.shape == (2, *model.shape) and jnp.issubdtype(u.dtype, jnp.floating)
-    except Exception as error:
-        raise ValueError(
-            f"{name}: its field raised {_brief(error)} "
-            f"for x of shape {(2, *model.shape)}"
-        ) from error
-    if not fits:
-        raise ValueError(
-            f"{name}: its field must return floats of the shape of x, "
-            f"{(2, *model.shape)}, got {got}"
-        )
+        jax.eval_shape(velocity, jax.ShapeDtypeStruct((), jnp.float32))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _brief(error: Exception) -> str:

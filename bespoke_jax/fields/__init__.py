@@ -14,7 +14,7 @@ is compared by value, weights and arrays are leaves. So a field is an ordinary a
 of a jitted function, and new weights of the same shapes run the compiled code.
 """
 
-from bespoke_jax.fields.base import as_field
+from bespoke_jax.core.calls import as_field
 from bespoke_jax.fields.guidance import guide, threshold
 from bespoke_jax.fields.model import from_flax
 from bespoke_jax.fields.prediction import (

@@ -8,7 +8,8 @@ from flax import linen, nnx
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, State
-from bespoke_jax.fields.base import check_name, evaluate, to_batch
+from bespoke_jax.core.calls import evaluate, to_batch
+from bespoke_jax.fields.base import check_name
 
 _ORDERS: dict[str, Callable] = {
     "xt": lambda model, t, x, c: model(x, t) if c is None else model(x, t, c),

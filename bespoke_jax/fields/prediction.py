@@ -9,14 +9,8 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
-from bespoke_jax.fields.base import (
-    as_callable,
-    as_field,
-    check_name,
-    coefficients,
-    evaluate,
-    to_batch,
-)
+from bespoke_jax.core.calls import as_field, evaluate, to_batch
+from bespoke_jax.fields.base import as_callable, check_name, coefficients
 
 
 # Each kind: (beta, gamma) of u = beta x + gamma out, from alpha = a, sigma = s and

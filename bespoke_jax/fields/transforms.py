@@ -16,14 +16,8 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
-from bespoke_jax.fields.base import (
-    as_callable,
-    as_field,
-    coefficients,
-    evaluate,
-    per_sample,
-    to_batch,
-)
+from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
+from bespoke_jax.fields.base import as_callable, coefficients
 
 
 def scale_time(field: Any, scale: Any, time: Any) -> Partial:

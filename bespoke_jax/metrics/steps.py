@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.fields import as_field
+from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.paths import Paths, at, rms
 from bespoke_jax.solver import trajectory
 from bespoke_jax.table import Solver, check_form
@@ -58,8 +58,7 @@ def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
 @jax.jit
 def _local(field, a, p, q, t, exact, c):
     """Every row of (S) from the exact states before it, (n, N, *shape)."""
-    velocity = lambda t, x: field(t, x) if c is None else field(t, x, c)
-    u = jax.lax.map(lambda row: velocity(*row), (t, exact[:-1]))
+    u = jax.lax.map(lambda row: evaluate(field, *row, c), (t, exact[:-1]))
     combine = lambda w, y: jnp.tensordot(w, y, 1, precision="highest")
     start = a.reshape(-1, *(1,) * (exact.ndim - 1)) * exact[:1]
     return start + combine(p, exact[:-1]) + combine(q, u)

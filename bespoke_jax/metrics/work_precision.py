@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bespoke_jax._types import Scalar
-from bespoke_jax.fields import as_field
+from bespoke_jax.core.calls import as_field
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
 from bespoke_jax.paths import Paths
 from bespoke_jax.solver import sample

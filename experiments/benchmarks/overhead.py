@@ -56,7 +56,7 @@ class Subject(NamedTuple):
 
 def perceptron(weights: list[jax.Array], t: jax.Array, x: jax.Array) -> jax.Array:
     for w in weights:
-        x = jnp.tanh(x @ w + t)
+        x = jnp.tanh(x @ w + jnp.reshape(t, (-1, 1)))
     return x
 
 

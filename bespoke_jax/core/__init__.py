@@ -1,0 +1,1 @@
+"""What every other room stands on: calling a field, and cutting batches."""
