@@ -12,6 +12,7 @@ from jax.tree_util import Partial
 from bespoke_jax._types import BatchTime, Conditioning, State
 from bespoke_jax.core.calls import FieldError, evaluate, to_batch
 from bespoke_jax.fields.base import check_name
+from bespoke_jax.fields.transforms import reverse as reversed_field
 
 _ORDERS: dict[str, Callable] = {
     "xt": lambda model, t, x, c: model(x, t) if c is None else model(x, t, c),
@@ -71,6 +72,7 @@ def from_flax(
     *,
     order: str = "xt",
     call: Callable | None = None,
+    reverse: bool = False,
 ) -> Partial:
     """The network `(t, x, c=None) -> out` of a Flax module and its weights.
 
@@ -90,6 +92,10 @@ def from_flax(
         calls the module with its weights; it takes the place of `order`. It selects
         the prediction where the module returns several things, and the evaluation
         mode of a linen module. Define it once: functions are compared by identity.
+      reverse: the module is a velocity whose time runs from data to noise, as in
+        `transforms.reverse`: the result is -module(x, 1 - t). For velocities alone; a
+        network on its way to `from_prediction` is not reversed, its time is named
+        there.
 
     Raises:
       ValueError: for linen without variables, nnx with variables, an nnx layer in
@@ -106,7 +112,8 @@ def from_flax(
                 f"the linen module {type(module).__name__} needs its variables: "
                 'from_flax(module, {"params": params})'
             )
-        return Partial(_hashable(_Linen(module, call), module), variables)
+        network = Partial(_hashable(_Linen(module, call), module), variables)
+        return reversed_field(network) if reverse else network
     if isinstance(module, nnx.Module):
         if variables is not None:
             raise ValueError(
@@ -117,7 +124,8 @@ def from_flax(
         graphdef, state = nnx.split(module)
         # Variables of our own: those of `split` are those of the module.
         state = jax.tree.map(lambda leaf: leaf, state)
-        return Partial(_hashable(_Nnx(graphdef, call), module), state)
+        network = Partial(_hashable(_Nnx(graphdef, call), module), state)
+        return reversed_field(network) if reverse else network
     raise ValueError(
         f"expected a flax.linen or flax.nnx module, got {type(module).__name__}; "
         "a function network(t, x) needs no from_flax"
