@@ -151,6 +151,7 @@ def test_the_table_of_singular_data_ends(schedule, kind):
                 fields.check_end(part, 1.0)
         else:
             fields.check_end(part, 1.0)
+    fields.check_end(fields.reverse(field), 1.0)
 
 
 @pytest.mark.parametrize("name", ["condot", "cosine", "cosine_vp"])

@@ -11,6 +11,7 @@ from bespoke_jax._types import Arr, Conditioning, Schedule
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import as_field, velocity
 from bespoke_jax.fields.knowledge import Known, schedule_of
+from bespoke_jax.fields.transforms import Reversed
 
 DIRECTION_COST = 8
 """Network evaluations of single samples that `warn_direction` spends at most."""
@@ -91,6 +92,8 @@ def check_end(field: Any, end: float) -> None:
         table of `from_prediction`.
     """
     if end < 1 or not isinstance(field, Partial) or not isinstance(field.func, Known):
+        return
+    if isinstance(field.func, Reversed):  # t = 1 is time 0 of what it reverses
         return
     check = getattr(field.func, "check_data_end", None)
     if check is not None:

@@ -89,13 +89,15 @@ def reverse(field: Any) -> Partial:
       ValueError: when `field` is not a field.
     """
     field = as_field(field)
-    if isinstance(field, Partial) and isinstance(field.func, _Reversed):
+    if isinstance(field, Partial) and isinstance(field.func, Reversed):
         return field.args[0]
-    return Partial(_Reversed(), field)
+    return Partial(Reversed(), field)
 
 
 @dataclass(frozen=True)
-class _Reversed:
+class Reversed:
+    """The function of `reverse`: time 1 - t, and the sign of the velocity."""
+
     def __call__(
         self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
     ) -> State:
