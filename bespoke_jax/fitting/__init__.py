@@ -1,0 +1,1 @@
+"""Fitting solvers by measuring: candidates, the race, Levenberg-Marquardt, `tailor`."""

@@ -1,0 +1,72 @@
+"""What a run may spend: network evaluations and seconds, both upper bounds.
+
+Network evaluations are counted for single samples: a forward pass is 1, a reverse pass
+2 more. Work is asked for before it is done (`affords`) and paid for after (`pay`), so
+that the total never exceeds the bound.
+"""
+
+import math
+import time
+
+from bespoke_jax.core.spending import TooLittle
+
+
+class Budget:
+    """A running account of evaluations and seconds.
+
+    Args:
+        evaluations: network evaluations to spend at most; None is no bound.
+        seconds: wall-clock to spend at most; None is no bound.
+
+    Raises:
+        ValueError: a bound that is not a positive number.
+    """
+
+    def __init__(
+        self, evaluations: float | int | None = None, seconds: float | int | None = None
+    ):
+        for name, bound in (("evaluations", evaluations), ("seconds", seconds)):
+            if bound is not None and not bound > 0:
+                raise ValueError(f"{name} must be positive, or None; got {bound}.")
+        self.evaluations = math.inf if evaluations is None else float(evaluations)
+        self.seconds = math.inf if seconds is None else float(seconds)
+        self.spent = 0
+        self._reserved = 0
+        self._began = time.perf_counter()
+        self._slowest = 0.0
+
+    @property
+    def left(self) -> float:
+        """Evaluations that are neither spent nor reserved; infinite without a bound."""
+        return max(0.0, self.evaluations - self.spent - self._reserved)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of this run, those before an interruption included."""
+        return time.perf_counter() - self._began
+
+    def resume_at(self, elapsed: float | int) -> None:
+        """Count at least `elapsed` seconds: what an interrupted run had used."""
+        self._began = min(self._began, time.perf_counter() - elapsed)
+
+    def reserve(self, cost: int) -> None:
+        """Keep `cost` evaluations back for something that must be done at the end.
+
+        Raises:
+            TooLittle: they are not there.
+        """
+        if cost > self.left:
+            raise TooLittle(int(self.evaluations), self.spent + self._reserved + cost)
+        self._reserved += cost
+
+    def release(self) -> None:
+        """Make what was reserved available again."""
+        self._reserved = 0
+
+    def affords(self, cost: float | int, *, seconds: float | int = 0.0) -> bool:
+        """Whether work of this cost stays within both bounds."""
+        return cost <= self.left and self.elapsed + seconds <= self.seconds
+
+    def pay(self, cost: int) -> None:
+        """Count `cost` evaluations as spent."""
+        self.spent += int(cost)
