@@ -6,6 +6,7 @@ run with other settings is refused instead of being continued with the wrong sta
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,13 +29,22 @@ def fingerprint(tree: Any) -> str:
     return digest.hexdigest()[:16]
 
 
+def same(a: Any, b: Any) -> bool:
+    """Equal settings: floats, also in lists, to a relative 1e-3, the rest exactly."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-3)
+    return a == b
+
+
 class Checkpoints:
     """The checkpoints of one run in one directory.
 
     Args:
         directory: created when missing.
         settings: JSON-able description of the run; must equal that of the checkpoints
-            already there.
+            already there, floats to a relative 1e-3.
         save_seconds: least time between two saves.
         keep: how many saved steps to keep, the latest ones; None for all.
 
@@ -74,7 +84,7 @@ class Checkpoints:
             before = json.loads(path.read_text())
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is not readable ({error}); remove it.") from error
-        differ = [k for k in settings if before.get(k) != settings[k]]
+        differ = [k for k in settings if not same(before.get(k), settings[k])]
         if differ:
             details = "; ".join(
                 f"{k} was {before.get(k)}, is {settings[k]}" for k in differ

@@ -1,15 +1,15 @@
-"""Fit a family to a field: any optax optimiser, one jitted scan between validations.
+"""Fit a family to a field: any optax optimiser, one compiled loop between validations.
 
 The network is never changed. Each iteration draws a batch of ground-truth paths and
 takes one optimiser step on theta; every `validate_every` iterations the solver is run
-on held-out noises and the best iterate so far is kept (the start is iterate 0). Batches
-depend on (key, iteration) alone, so a run that is killed and repeated with the same
-`directory` ends in bitwise the same theta.
+on the validation paths and the best iterate so far is kept (the start is iterate 0).
+The test paths choose nothing: the reported errors are theirs. Batches depend on
+(key, iteration) alone, so a run that is killed and repeated with the same `directory`
+ends in bitwise the same theta.
 """
 
-import time
+import math
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,63 +20,50 @@ import optax
 from tqdm import tqdm
 
 from bespoke_jax import losses
-from bespoke_jax.checkpoint import Checkpoints, fingerprint
-from bespoke_jax.core.calls import as_field, velocity
+from bespoke_jax.checkpoint import Checkpoints
+from bespoke_jax.core.calls import INDEPENDENCE_COST, as_field, check_independent
+from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.families import Family
-from bespoke_jax.paths import Paths, rms, split, take
-from bespoke_jax.solver import sample
-from bespoke_jax.table import Solver
+from bespoke_jax.fitting import identity
+from bespoke_jax.fitting.budget import Budget
+from bespoke_jax.fitting.descent import (
+    History,
+    Run,
+    Task,
+    TrainState,
+    begin,
+    finish,
+    iterate,
+    iteration_passes,
+    unstarted,
+)
+from bespoke_jax.paths import Paths
+from bespoke_jax.splits import Split, three_way
+from bespoke_jax.table import Solver, validate
 
-
-class TrainState(NamedTuple):
-    """Everything the next iteration needs."""
-
-    theta: Any
-    opt_state: Any
-    iteration: jax.Array
-    """() iterations done."""
-    alive: jax.Array
-    """() False once a loss or gradient was not finite; theta is frozen from then on."""
-
-
-class History(NamedTuple):
-    """One entry per validation; the first is the start."""
-
-    iteration: np.ndarray
-    loss: np.ndarray
-    """Mean training loss since the last validation; nan at the start."""
-    rmse: np.ndarray
-    """Mean RMSE on the held-out paths; nan where the solver diverged."""
-    evaluations: np.ndarray
-    """Network evaluations spent on training so far (forward 1, reverse 2)."""
-    seconds: np.ndarray
+__all__ = ["Fitted", "History", "TrainState", "fit"]
 
 
 class Fitted(NamedTuple):
-    """A fitted solver: the best validation iterate, and how it came about."""
+    """A fitted solver: the best validation iterate, and how it came about.
+
+    theta, solver and all scores belong to the same iterate.
+    """
 
     theta: Any
     solver: Solver
+    rmse: float
+    """Mean RMSE on the test paths, which chose nothing."""
+    start_rmse: float
+    """The same of the solver that the fit started from; nan where it diverges."""
+    validation_rmse: float
+    """Mean RMSE on the validation paths, which chose the iterate."""
+    start_validation_rmse: float
+    """The same of the start: never below `validation_rmse`."""
+    evaluations: int
+    """Network evaluations in all, counted as in `History`."""
     history: History
     state: TrainState
-
-    @property
-    def rmse(self) -> float:
-        """Validation RMSE of the solver."""
-        return float(np.nanmin(self.history.rmse))
-
-    @property
-    def start_rmse(self) -> float:
-        """Validation RMSE of the solver that the fit started from."""
-        return float(self.history.rmse[0])
-
-
-class _Run(NamedTuple):
-    """What a checkpoint holds."""
-
-    state: TrainState
-    best_theta: Any
-    history: History
 
 
 def fit(
@@ -91,7 +78,10 @@ def fit(
     iterations: int = 1000,
     batch_size: int = 64,
     validation: float | Paths = 0.2,
+    test: float | Paths = 0.2,
     validate_every: int = 25,
+    evaluations: float | int | None = None,
+    seconds: float | int | None = None,
     directory: str | Path | None = None,
     save_seconds: float = 10.0,
     progress: bool = True,
@@ -99,7 +89,7 @@ def fit(
     """Fit theta so that the family's solver follows the ground-truth paths of a field.
 
     Args:
-        family: from `bespoke_jax.families`.
+        family: from `bespoke_jax.families`, with the start and end of the paths.
         field: the velocity field that the paths solve.
         paths: ground truth from `reference.solve`.
         key: source of the batches.
@@ -107,180 +97,226 @@ def fit(
             `families.from_schedules` returns), or None for the family's base solver.
         loss: `loss(family, theta, field, paths) -> ()`, from `bespoke_jax.losses`.
         optimizer: any optax optimiser; None is Adam at the paper's 2e-3.
-        iterations: optimiser steps.
+        iterations: optimiser steps, at most.
         batch_size: paths per step, at most the number of training paths.
-        validation: fraction of the paths held out (the last ones), or other Paths.
+        validation: fraction of the paths that choose the iterate, or other Paths.
+        test: fraction of the paths that are only reported on, or other Paths. The last
+            paths are taken, see `splits.three_way`.
         validate_every: iterations between validations.
+        evaluations: network evaluations to spend at most, counted as in `History`, so
+            with those of the ground truth (`paths.stats`). None is no bound.
+        seconds: wall-clock to spend at most, without the ground truth; pieces between
+            validations get shorter to fit in. None is no bound.
         directory: where to keep checkpoints. The same call with the same directory
-            resumes; a finished one returns at once.
+            resumes, also with paths that were solved for again; a finished one returns
+            at once.
         save_seconds: least time between two checkpoints.
         progress: show a progress bar.
 
     Returns:
-        The best validation iterate: theta, its solver, the history and the last state.
-        Never worse on the held-out paths than the start.
+        The best validation iterate: theta, its solver, its errors on the test paths,
+        the history and the last state. Never worse on the validation paths than the
+        start.
 
     Raises:
-        ValueError: arguments out of range, a start outside the family, or a directory
-            that holds another fit.
+        ValueError: arguments out of range, a start outside the family, paths of another
+            interval, too small a budget (with one that would do), a field whose samples
+            are not independent, no iterate with a finite error, or a directory that
+            holds another fit.
 
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2 and appendix F.
     """
-    field = as_field(field)
+    budget = Budget(evaluations, seconds)
+    parts = three_way(paths, validation, test)
+    _check_numbers(iterations, validate_every, batch_size, parts.training.size)
+    theta, solver = _start(family, start, paths)
     optimizer = optax.adam(2e-3) if optimizer is None else optimizer
-    training, held_out = (
-        (paths, validation)
-        if isinstance(validation, Paths)
-        else split(paths, validation)
-    )
+    price = _price(family, loss, theta, parts.training, batch_size, evaluations)
+    solved = 0 if paths.stats is None else int(paths.stats.evaluations)
+    # Statistics and certificate are for people: not worth a place in compiled code.
+    parts = Split(*(p._replace(stats=None, certificate=None) for p in parts))
+    task = Task(
+        family, as_field(field), loss, optimizer, parts, batch_size, key, solver.nfe,
+        iterations, validate_every, price,
+    )  # fmt: skip
+    _pay_checks(task, budget, solved, probed=directory is not None)
+    first, last = float(solver.t[0]), float(solver.end)
+    check_independent(task.field, parts.training.x0, parts.training.c, first, last)
+    run, store = unstarted(task, theta), None
+    if directory is not None:
+        settings = _settings(task, run, solver) | {"evaluations": evaluations}
+        store = Checkpoints(Path(directory), settings, save_seconds=save_seconds)
+        run = store.restore(run)
+    return _result(task, _run(task, run, budget, store, progress), directory)
+
+
+def _run(
+    task: Task, run: Run, budget: Budget, store: Checkpoints | None, progress: bool
+) -> Run:
+    """From the start or a checkpoint to the end."""
+    try:
+        if run.place == 0:
+            run = begin(task, run, budget)
+        budget.spent = int(run.spent)
+        budget.resume_at(float(run.history.seconds[-1]))
+        with tqdm(
+            total=task.iterations,
+            initial=int(run.state.iteration),
+            desc=f"fit {task.family.name}",
+            unit="it",
+            disable=not progress,
+        ) as bar:
+            for further in iterate(task, run, budget):
+                run = further
+                bar.update(int(run.state.iteration) - bar.n)
+                bar.set_postfix_str(_postfix(run.history))
+                if store is not None:
+                    store.save(run.place, run)
+        run = finish(task, run, budget)
+    finally:  # also on Ctrl-C: what was done is kept
+        if store is not None and run.place:
+            store.finish(run.place, run)
+        elif store is not None:
+            store.close()
+    return run
+
+
+def _check_numbers(
+    iterations: int, validate_every: int, batch_size: int, training: int
+) -> None:
     for name, value in (("iterations", iterations), ("validate_every", validate_every)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1; got {value}.")
-    if not 1 <= batch_size <= training.size:
+    if not 1 <= batch_size <= training:
         raise ValueError(
-            f"batch_size must lie in 1 .. {training.size}, the number of training "
+            f"batch_size must lie in 1 .. {training}, the number of training "
             f"paths; got {batch_size}."
         )
-    began = time.perf_counter()
+
+
+def _start(family: Family, start: Any, paths: Paths) -> tuple[Any, Solver]:
+    """theta of iterate 0 and its solver, which runs over the interval of the paths."""
+    base = family.init()
     if start is None:
-        theta = family.init()
+        theta = base
+    elif isinstance(start, Solver):
+        theta = family.init(start)
     else:
-        theta = family.init(start) if isinstance(start, Solver) else start
-    # Statistics and certificate are for people: not worth a place in compiled code.
-    training, held_out = (
-        p._replace(stats=None, certificate=None) for p in (training, held_out)
-    )
-    validate = lambda theta: float(_validation_rmse(family, theta, field, held_out))
-    run = _Run(
-        TrainState(
-            theta, optimizer.init(theta), jnp.zeros((), jnp.int32), jnp.array(True)
-        ),
-        theta,
-        History(*(np.zeros(0) for _ in History._fields)),
-    )
-    store = None
-    if directory is not None:
-        settings = {
-            "family": family.name,
-            "loss": losses.loss_name(loss),
-            "iterations": iterations,
-            "batch_size": batch_size,
-            "validate_every": validate_every,
-            "key": np.asarray(jax.random.key_data(key)).tolist(),
-            "optimizer": fingerprint(_first_update(optimizer, run.state)),
-            "data": fingerprint((run.state, training, held_out)),
-            "field": fingerprint(_probe(field, training)),
-        }
-        store = Checkpoints(Path(directory), settings, save_seconds=save_seconds)
-        run = store.restore(run)
-    if run.history.iteration.size == 0:
-        run = run._replace(
-            history=_append(run.history, 0, np.nan, validate(theta), 0, 0.0)
+        form = lambda theta: jax.tree.map(jnp.shape, theta)
+        if form(start) != form(base):
+            raise ValueError(
+                f"a start of {family.name} is None, a Solver, or a theta of the form "
+                f"{form(base)}; got {form(start)}."
+            )
+        theta = jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), start, base)
+    try:
+        solver = validate(jax.device_get(family.build(theta)))
+    except ValueError as error:
+        raise ValueError(f"the start is no usable solver: {error}") from None
+    interval = [float(paths.knots[0]), float(paths.end)]
+    own = [float(solver.t[0]), float(solver.end)]
+    if not np.allclose(own, interval, rtol=0, atol=1e-6):
+        raise ValueError(
+            f"{family.name} runs from {own[0]:g} to {own[1]:g}, the paths from "
+            f"{interval[0]:g} to {interval[1]:g}; give the family the start and end of "
+            "the paths."
         )
-    # Forward 1 and reverse 2 for every row of every path of the batch.
-    per_iteration = 3 * batch_size * family.build(theta).nfe
-    before = float(run.history.seconds[-1])
-    with tqdm(
-        total=iterations,
-        initial=int(run.state.iteration),
-        desc=f"fit {family.name}",
-        unit="it",
-        disable=not progress,
-    ) as bar:
-        try:
-            while (done := int(run.state.iteration)) < iterations and run.state.alive:
-                length = min(validate_every, iterations - done)
-                state, trace = _iterate(
-                    family, loss, optimizer, batch_size, length,
-                    run.state, field, training, key,
-                )  # fmt: skip
-                spent, score = int(state.iteration), validate(state.theta)
-                if not np.isfinite(score):
-                    state = state._replace(alive=jnp.array(False))
-                better = score < np.nanmin(run.history.rmse)
-                run = _Run(
-                    state,
-                    state.theta if better else run.best_theta,
-                    _append(
-                        run.history,
-                        spent,
-                        float(np.mean(trace)),
-                        score,
-                        spent * per_iteration,
-                        before + time.perf_counter() - began,
-                    ),
-                )
-                bar.update(spent - done)
-                bar.set_postfix_str(_postfix(run.history))
-                if store is not None:
-                    store.save(spent, run)
-        finally:  # also on Ctrl-C: what was done is kept
-            if store is not None:
-                store.finish(int(run.state.iteration), run)
+    return theta, solver
+
+
+def _price(
+    family: Family,
+    loss: Any,
+    theta: Any,
+    training: Paths,
+    batch_size: int,
+    evaluations: float | None,
+) -> int:
+    """Network evaluations of one iteration."""
+    passes = iteration_passes(family, loss, theta, training, batch_size)
+    if not passes.adaptive:
+        return passes.evaluations
+    if evaluations is not None:
+        raise ValueError(
+            f"the loss {losses.loss_name(loss)} solves adaptively, so that its cost is "
+            "not known in advance; evaluations= needs a loss without online=True."
+        )
+    if training.stats is None:
+        raise ValueError(
+            f"the loss {losses.loss_name(loss)} solves adaptively, as many evaluations "
+            "a path as paths.stats says; these paths have no stats."
+        )
+    return passes.evaluations + batch_size * training.stats.nfe_max
+
+
+def _pay_checks(task: Task, budget: Budget, solved: int, probed: bool) -> None:
+    """The ground truth and the checks, if there is enough for one iteration too.
+
+    Raises:
+        TooLittle: there is not.
+    """
+    first = solved + INDEPENDENCE_COST + probed * identity.PROBE_COST
+    validation, test = map(task.score_price, task.parts[1:])
+    least = first + 2 * (validation + test) + task.price
+    if least > budget.evaluations:
+        raise TooLittle(int(budget.evaluations), least)
+    budget.pay(first)
+
+
+def _settings(task: Task, run: Run, solver: Solver) -> dict[str, Any]:
+    """The inputs that tell this fit from others."""
+    # What the optimiser makes of a gradient of ones: tells learning rates apart.
+    ones = jax.tree.map(jnp.ones_like, run.state.theta)
+    update, _ = task.optimizer.update(ones, run.state.opt_state, run.state.theta)
+    first, last = float(solver.t[0]), float(solver.end)
+    return {
+        "family": task.family.name,
+        "loss": losses.loss_name(task.loss),
+        "iterations": task.iterations,
+        "batch_size": task.batch_size,
+        "validate_every": task.validate_every,
+        "key": identity.of_key(task.key),
+        "optimizer": [float(jnp.mean(leaf)) for leaf in jax.tree.leaves(update)],
+        "start": identity.of_solver(solver),
+        **identity.of_paths("training", task.parts.training),
+        **identity.of_paths("validation", task.parts.validation),
+        **identity.of_paths("test", task.parts.test),
+        "field": identity.of_field(task.field, task.parts.training, first, last),
+    }
+
+
+def _result(task: Task, run: Run, directory: str | Path | None) -> Fitted:
+    done, history = int(run.state.iteration), run.history
+    if not math.isfinite(run.best):
+        raise ValueError(
+            f"neither the start nor any of {done} iterations gives a finite error on "
+            "the validation paths. Start from a solver that solves this field "
+            "(start=), or use more evaluations."
+        )
     if not run.state.alive:
         where = f" Saved in {directory}." if directory else ""
         warnings.warn(
-            f"fit stopped at iteration {int(run.state.iteration)} of {iterations}: "
+            f"fit stopped at iteration {done} of {task.iterations}: "
             "loss or gradient not finite. The best iterate before that is kept; "
             f"a smaller learning rate or gradient clipping helps.{where}",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return Fitted(run.best_theta, family.build(run.best_theta), run.history, run.state)
-
-
-@partial(
-    jax.jit, static_argnames=("family", "loss", "optimizer", "batch_size", "length")
-)
-def _iterate(family, loss, optimizer, batch_size, length, state, field, paths, key):
-    """`length` optimiser steps in one scan; freezes at the first non-finite number."""
-
-    def step(state: TrainState, _):
-        # Drawn from (key, iteration): a resumed run sees the same batches.
-        draw = jax.random.fold_in(key, state.iteration)
-        index = jax.random.choice(draw, paths.size, (batch_size,), replace=False)
-        objective = lambda theta: loss(family, theta, field, take(paths, index))
-        value, gradient = jax.value_and_grad(objective)(state.theta)
-        updates, opt_state = optimizer.update(gradient, state.opt_state, state.theta)
-        theta = optax.apply_updates(state.theta, updates)
-        finite = [jnp.isfinite(value)] + [
-            jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((gradient, theta))
-        ]
-        alive = state.alive & jnp.stack(finite).all()
-        new = TrainState(theta, opt_state, state.iteration + 1, alive)
-        keep = lambda new, old: jnp.where(alive, new, old)
-        frozen = state._replace(alive=alive)
-        return jax.tree.map(keep, new, frozen), value
-
-    return jax.lax.scan(step, state, length=length)
-
-
-@partial(jax.jit, static_argnames=("family",))
-def _validation_rmse(family, theta, field, paths):
-    x = sample(field, family.build(theta), paths.x0, c=paths.c)
-    return jnp.mean(rms(x - paths.x1))
-
-
-def _probe(field: Any, paths: Paths) -> jax.Array:
-    """One velocity: tells two sets of weights apart without reading them all."""
-    first = take(paths, slice(0, 1))
-    t = paths.knots[len(paths.knots) // 2]
-    return velocity(field, t, first.x0, first.c)
-
-
-def _append(history: History, *entry: float | int) -> History:
-    pairs = zip(history, entry, strict=True)
-    return History(*(np.append(column, value) for column, value in pairs))
+    return Fitted(
+        theta=run.best_theta,
+        solver=task.family.build(run.best_theta),
+        rmse=float(run.test[1]),
+        start_rmse=float(run.test[0]),
+        validation_rmse=float(run.best),
+        start_validation_rmse=float(history.rmse[0]),
+        evaluations=int(run.spent),
+        history=history,
+        state=run.state,
+    )
 
 
 def _postfix(history: History) -> str:
-    best, start = np.nanmin(history.rmse), history.rmse[0]
+    best, start = np.fmin.reduce(history.rmse), history.rmse[0]
     return (
         f"loss {history.loss[-1]:.3g}, rmse {history.rmse[-1]:.3g} "
         f"(best {best:.3g}, start {start:.3g}), NFE {history.evaluations[-1]:.2g}"
     )
-
-
-def _first_update(optimizer: optax.GradientTransformation, state: TrainState) -> Any:
-    """What the optimiser makes of a gradient of ones: tells learning rates apart."""
-    ones = jax.tree.map(jnp.ones_like, state.theta)
-    return optimizer.update(ones, state.opt_state, state.theta)[0]

@@ -146,9 +146,9 @@ def test_bad_input_is_told():
     with pytest.raises(ValueError, match="got dict"):
         family.init({})
     late = bj.solvers.euler(steps=4, grid=[0.1, 0.3, 0.5, 0.8, 1.0])
-    with pytest.raises(ValueError, match="t_0 = 0"):
+    with pytest.raises(ValueError, match="starts at 0.0, the start solver at 0.1"):
         family.init(late)
     with pytest.raises(ValueError, match="no one-step maps"):
         family.steps(family.init())
-    with pytest.raises(ValueError, match=r"lie in \(0, 1.0\); got 1.0"):
+    with pytest.raises(ValueError, match=r"lie in \(0.0, 1.0\); got 1.0"):
         insert(bj.solvers.euler(steps=4), 1.0)

@@ -163,7 +163,7 @@ def test_windows_must_not_depend_on_the_times():
         jax.block_until_ready(jax.jit(family.build)(family.init()))
 
 
-@pytest.mark.parametrize("grid", [[0.0, END], [0.1, 0.5, END], [0.0, 1e-12, END]])
+@pytest.mark.parametrize("grid", [[0.0, END], [0.0, 1e-12, END]])
 def test_wrong_grids_are_explained(grid):
     with pytest.raises(ValueError, match="timesteps needs 3 or more times"):
         timesteps(two_step, grid)

@@ -71,6 +71,11 @@ def values_of(spec: Spec, solver: Solver) -> Nodes:
             f"{spec.name} ends at {spec.end}, the solver at {float(solver.end):.6g}; "
             "give the family that end."
         )
+    if abs(float(solver.t[0]) - spec.start) > close:
+        raise ValueError(
+            f"{spec.name} starts at {spec.start}, the solver at "
+            f"{float(solver.t[0]):.6g}; give the family that start."
+        )
     a, b = _one_step_form(a, b, n, stages, close, spec.name)
     times = np.asarray(solver.t, np.float64).reshape(n, stages)
     # Heun has two stages too, but its second is the next step's first.
@@ -78,7 +83,8 @@ def values_of(spec: Spec, solver: Solver) -> Nodes:
         for k, name in enumerate(("B",) if stages == 1 else ("Q", "E")):
             _check_positive(spec, name, b[:, k, k])
         values = (_one_stage if stages == 1 else _two_stages)(spec, _named(a, b))
-        values["t"] = np.append(times.ravel(), spec.end)
+        # The ends as the family has them, not as the solver's dtype rounds them.
+        values["t"] = np.concatenate([[spec.start], times.ravel()[1:], [spec.end]])
         return check_values(spec, values)
     base, (base_a, base_b) = identity(spec), _base_steps(spec)
     pairs = (times, base.t[spec.stage]), (a, base_a), (b, base_b)
@@ -94,7 +100,7 @@ def values_of(spec: Spec, solver: Solver) -> Nodes:
 def _base_steps(spec: Spec) -> tuple[np.ndarray, np.ndarray]:
     """The base's own a (n, stages) and b (n, stages, stages) on the uniform grid."""
     weights = np.concatenate([spec.tableau.a[1:], spec.tableau.b[None]])
-    h = spec.end / spec.steps
+    h = spec.span / spec.steps
     return np.ones(spec.stage.shape), np.tile(h * weights, (spec.steps, 1, 1))
 
 
@@ -128,7 +134,7 @@ def _check_positive(spec: Spec, name: str, value: np.ndarray) -> None:
 def _one_stage(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
     A, B, h = step["A"], step["B"], 1 / spec.steps
     # With t' fixed the scale must explain B; otherwise no scale is needed at all.
-    ratio = h * spec.end / B if spec.learn == "scale" else np.ones_like(B)
+    ratio = h * spec.span / B if spec.learn == "scale" else np.ones_like(B)
     s = np.append(1.0, np.cumprod(ratio))
     before, after = s[:-1], s[1:]
     return {
@@ -147,7 +153,7 @@ def _two_stages(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
     s = np.append(1.0, np.cumprod((1 - b_0 / c) / C))  # at the ends of the steps
     before, after = s[:-1], s[1:]
     if spec.learn == "scale":
-        inner = h * c * spec.end * before / Q
+        inner = h * c * spec.span * before / Q
     else:
         inner = np.sqrt(before * after)
     weave = lambda first, second: np.stack([first, second], axis=1).ravel()

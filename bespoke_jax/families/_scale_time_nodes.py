@@ -17,7 +17,10 @@ LEARN = {
     "time": ("t", "t_dot"),
     "scale": ("s", "s_dot"),
 }
-FIXED = {"time": "s = 1 and s' = 0", "scale": "t = end r and t' = end"}
+FIXED = {
+    "time": "s = 1 and s' = 0",
+    "scale": "t = start + (end - start) r and t' = end - start",
+}
 
 
 class Spec(NamedTuple):
@@ -26,11 +29,17 @@ class Spec(NamedTuple):
     name: str
     steps: int
     tableau: Tableau
+    start: float
     end: float
     learn: str
     r: np.ndarray  # (n m + 1,) distinct nodes in [0, 1], m per step
     stage: np.ndarray  # (n, stages) node of each stage
     evaluated: int  # nodes with an evaluation: n m, or n m + 1 if some c = 1
+
+    @property
+    def span(self) -> float:
+        """Length of the interval: t' of the base solver."""
+        return self.end - self.start
 
     @property
     def begin(self) -> np.ndarray:
@@ -48,10 +57,10 @@ class Nodes(NamedTuple):
 
 
 def identity(spec: Spec) -> Nodes:
-    """The base solver: t_r = end r, t' = end, s = 1, s' = 0."""
+    """The base solver: t_r = start + span r, t' = span = end - start, s = 1, s' = 0."""
     return Nodes(
-        t=spec.end * spec.r,
-        t_dot=np.full(spec.evaluated, spec.end),
+        t=np.append(spec.start + spec.span * spec.r[:-1], spec.end),
+        t_dot=np.full(spec.evaluated, spec.span),
         s=np.ones(len(spec.r)),
         s_dot=np.zeros(spec.evaluated),
     )
@@ -62,7 +71,7 @@ def theta_from(spec: Spec, nodes: Nodes) -> dict[str, jax.Array]:
     log_gaps = np.log(np.diff(nodes.t))
     numbers = {
         "t": log_gaps[:-1] - log_gaps[-1],
-        "t_dot": np.log(nodes.t_dot / spec.end),
+        "t_dot": np.log(nodes.t_dot / spec.span),
         "s": np.log(nodes.s[1:]),
         "s_dot": nodes.s_dot,
     }
@@ -75,10 +84,11 @@ def nodes_from(spec: Spec, theta: Any) -> Nodes:
     theta = {**theta_from(spec._replace(learn="both"), identity(spec)), **theta}
     gaps = jax.nn.softmax(jnp.append(theta["t"], 0.0))
     # t_n = end exactly: the sum of a softmax is 1 only up to rounding.
-    t = spec.end * jnp.concatenate([jnp.zeros(1), jnp.cumsum(gaps)[:-1], jnp.ones(1)])
+    inner = spec.start + spec.span * jnp.cumsum(gaps)[:-1]
+    t = jnp.concatenate([jnp.full(1, spec.start), inner, jnp.full(1, spec.end)])
     return Nodes(
         t=t,
-        t_dot=spec.end * jnp.exp(theta["t_dot"]),
+        t_dot=spec.span * jnp.exp(theta["t_dot"]),
         s=jnp.concatenate([jnp.ones(1), jnp.exp(theta["s"])]),
         s_dot=theta["s_dot"],
     )
@@ -95,8 +105,8 @@ def check_values(spec: Spec, values: dict[str, Any]) -> Nodes:
 
     Raises:
         ValueError: unknown names, wrong lengths, values that are not finite, times
-            that do not increase from 0 to end, s_0 other than 1, t' or s not positive,
-            or a value that `learn` keeps fixed moved.
+            that do not increase from start to end, s_0 other than 1, t' or s not
+            positive, or a value that `learn` keeps fixed moved.
     """
     base = identity(spec)
     if unknown := set(values) - {"r", *Nodes._fields}:
@@ -119,11 +129,12 @@ def check_values(spec: Spec, values: dict[str, Any]) -> Nodes:
                 f"{name} must be finite; {at(node)} it is {got[node]}. "
                 "Where the path has infinite rates at the data end, use end < 1."
             )
-    off = np.abs([nodes.t[0], nodes.t[-1] - spec.end, nodes.s[0] - 1.0])
+    off = np.abs([nodes.t[0] - spec.start, nodes.t[-1] - spec.end, nodes.s[0] - 1.0])
     if off.max() > close:
         raise ValueError(
-            f"{spec.name} needs t[0] = 0, t[-1] = end = {spec.end} and s[0] = 1; got "
-            f"{nodes.t[0]:.6g}, {nodes.t[-1]:.6g} and {nodes.s[0]:.6g}."
+            f"{spec.name} needs t[0] = start = {spec.start}, t[-1] = end = {spec.end} "
+            f"and s[0] = 1; got {nodes.t[0]:.6g}, {nodes.t[-1]:.6g} and "
+            f"{nodes.s[0]:.6g}."
         )
     gaps = np.append(np.diff(nodes.t), np.inf)
     for name, got in {

@@ -12,13 +12,27 @@ class Steps(NamedTuple):
     """The n one-step maps of a solver, for losses that treat all steps at once."""
 
     times: jax.Array
-    """(n + 1,) t_0 .. t_n, the ends of the steps."""
+    """(n + 1,) t_0 .. t_n from start to end, the ends of the steps."""
     rows: Solver
     """Each step as a solver of its own, stacked: leaves with leading axis n."""
     lipschitz: Callable[[Any], jax.Array]
     """L_tau -> (n,) Lipschitz constants L_0 .. L_{n-1} of x -> step(t_i, x).
 
     L_tau is a number, or a function of time such as `losses.lipschitz` returns."""
+
+
+def check_interval(start: float | int, end: float | int) -> tuple[float, float]:
+    """Both as floats.
+
+    Raises:
+        ValueError: not 0 <= start < end <= 1.
+    """
+    start, end = float(start), float(end)
+    if not 0 < end <= 1:
+        raise ValueError(f"end must lie in (0, 1]; got {end}.")
+    if not 0 <= start < end:
+        raise ValueError(f"start must lie in [0, end = {end}); got {start}.")
+    return start, end
 
 
 class Family(NamedTuple):

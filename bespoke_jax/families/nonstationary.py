@@ -2,8 +2,8 @@
 
 In its canonical form x_{i+1} = a_i x_0 + sum_{j <= i} b_ij u_j a solver of n
 evaluations has n - 1 inner times, n weights a_i and n (n + 1) / 2 weights b_ij:
-n (n + 5) / 2 - 1 free numbers (t_0 = 0, and the sample's time is `end`). These raw
-numbers are badly scaled: on a VP or EDM path x_0 and u_0 are nearly parallel, and
+n (n + 5) / 2 - 1 free numbers (t_0 = `start`, and the sample's time is `end`). These
+raw numbers are badly scaled: on a VP or EDM path x_0 and u_0 are nearly parallel, and
 weights span four orders of magnitude. theta therefore holds weights of the data
 predictions
 
@@ -12,7 +12,7 @@ predictions
 x_{i+1} = (s_i + r_i A_i) x_0 + (alpha_{i+1} - alpha_0 s_i) sum_{j <= i} B_ij D_j,
 
 with s_i = sigma_{i+1} / sigma_0 and r_i the ratio of sqrt(alpha^2 + sigma^2) at t_{i+1}
-and at 0: the same solvers in numbers of order one, on any path. A = 0 and
+and at t_0: the same solvers in numbers of order one, on any path. A = 0 and
 sum_j B_ij = 1 is what every consistent method has for data that are one point, at any
 times.
 
@@ -28,8 +28,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax import grids
 from bespoke_jax._types import Schedule
-from bespoke_jax.families.family import Family
+from bespoke_jax.families.family import Family, check_interval
 from bespoke_jax.schedules import CondOT
 from bespoke_jax.solvers.ddim import ddim
 from bespoke_jax.table import Solver, canonical
@@ -38,12 +39,17 @@ from bespoke_jax.table import Solver, canonical
 class _Spec(NamedTuple):
     nfe: int
     schedule: Any
+    start: float
     end: float
 
 
 @lru_cache
 def nonstationary(
-    nfe: int, *, schedule: Schedule | None = None, end: float | int = 1.0
+    nfe: int,
+    *,
+    schedule: Schedule | None = None,
+    start: float | int = 0.0,
+    end: float | int = 1.0,
 ) -> Family:
     """The non-stationary family with n = `nfe` evaluations.
 
@@ -58,6 +64,7 @@ def nonstationary(
         nfe: n, at least 1.
         schedule: path of the model, which sets the basis and so the scaling; None is
             CondOT. Any path gives the same set of solvers.
+        start: start of the interval, in [0, end): the time of x_0.
         end: end of the interval, in (0, 1].
 
     Returns:
@@ -65,14 +72,13 @@ def nonstationary(
         `steps` raises ValueError: there are no one-step maps.
 
     Raises:
-        ValueError: nfe or end out of range. `init`: a solver of another length or end,
-            or with times that decrease, start above 0 or where the path is singular.
+        ValueError: nfe, start or end out of range. `init`: a solver of another length,
+            start or end, or with times that decrease or where the path is singular.
     """
     if nfe < 1:
         raise ValueError(f"nfe must be at least 1; got {nfe}.")
-    if not 0 < end <= 1:
-        raise ValueError(f"end must lie in (0, 1]; got {end}.")
-    spec = _Spec(nfe, CondOT() if schedule is None else schedule, float(end))
+    start, end = check_interval(start, end)
+    spec = _Spec(nfe, CondOT() if schedule is None else schedule, start, end)
     return Family(
         name=f"nonstationary({nfe} NFE)",
         init=partial(_init, spec),
@@ -93,9 +99,9 @@ def _no_steps(theta: Any) -> Any:
 def _times(spec: _Spec, z: Any) -> Any:
     """(n + 1,) t_0 .. t_n."""
     left = jnp.exp(jnp.cumsum(jax.nn.log_sigmoid(-z)))
-    inner = spec.end * (1 - left)
-    zero, end = jnp.zeros((1,), inner.dtype), jnp.full((1,), spec.end, inner.dtype)
-    return jnp.concatenate([zero, inner, end])
+    inner = spec.start + (spec.end - spec.start) * (1 - left)
+    ends = [jnp.full((1,), time, inner.dtype) for time in (spec.start, spec.end)]
+    return jnp.concatenate([ends[0], inner, ends[1]])
 
 
 def _basis(spec: _Spec, t: Any, xp: Any) -> tuple[Any, ...]:
@@ -150,7 +156,8 @@ def _values(spec: _Spec, theta: Any) -> dict[str, jax.Array]:
 def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
     n = spec.nfe
     if start is None:
-        start = ddim(spec.schedule, nfe=n, grid="uniform", end=spec.end)
+        times = grids.uniform(n, spec.end, start=spec.start)
+        start = ddim(spec.schedule, nfe=n, grid=times, end=spec.end)
     if not isinstance(start, Solver):
         raise ValueError(
             f"a start is None (DDIM) or a Solver; got {type(start).__name__}."
@@ -164,13 +171,19 @@ def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
             f"the family ends at {spec.end}, the start at {float(start.end):.6g}; give "
             "the family that end."
         )
+    if abs(t[0] - spec.start) > 1e-6:
+        raise ValueError(
+            f"the family starts at {spec.start}, the start solver at {t[0]:.6g}; give "
+            "the family that start."
+        )
     falls = np.flatnonzero(np.diff(t) < 0)
-    if t[0] != 0 or falls.size or (n > 1 and t[1] == 0):
+    if falls.size or (n > 1 and t[1] == t[0]):
         where = f"t[{falls[0] + 1}] < t[{falls[0]}]" if falls.size else f"{t[:2]}"
         raise ValueError(
-            "a non-stationary solver evaluates at t_0 = 0, then later, at times that "
+            "a non-stationary solver evaluates at t_0, then later, at times that "
             f"do not decrease; the start has {where}."
         )
+    t[0] = spec.start
     with np.errstate(divide="ignore", invalid="ignore"):
         s, r, g, sigma, d_sigma, w = _basis(spec, t, np)
         # u_j = (W_j D_j + sigma'_j x_j) / sigma_j.
@@ -204,12 +217,12 @@ def insert(start: Solver, t: float, *, schedule: Schedule | None = None) -> Solv
     more that is never worse.
 
     Raises:
-        ValueError: t is not inside (0, end), or as `nonstationary(...).init`.
+        ValueError: t is not inside (start.t[0], end), or as `nonstationary(...).init`.
     """
-    end, n = float(start.end), start.nfe
-    if not 0 < t < end:
-        raise ValueError(f"the new time must lie in (0, {end}); got {t}.")
-    spec = _Spec(n, CondOT() if schedule is None else schedule, end)
+    first, end, n = float(start.t[0]), float(start.end), start.nfe
+    if not first < t < end:
+        raise ValueError(f"the new time must lie in ({first}, {end}); got {t}.")
+    spec = _Spec(n, CondOT() if schedule is None else schedule, first, end)
     theta = {k: np.asarray(v, np.float64) for k, v in _init(spec, start).items()}
     times = np.append(np.asarray(start.t, np.float64), end)
     where = int(np.searchsorted(times[:-1], t, side="right"))

@@ -12,7 +12,7 @@ r_k = r_i + c_k h
 
 u_l = u(t_l, w_l): equations 17 (Euler) and 19-20 (midpoint). The values t, t', s, s' at
 the nodes are free numbers, learned for one model; stages with equal c share them, and
-a stage at c = 1 shares those of the next step's c = 0. Fixed: t_0 = 0, t_n = end,
+a stage at c = 1 shares those of the next step's c = 0. Fixed: t_0 = start, t_n = end,
 s_0 = 1.
 
 Reference: Shaul, Perez, Chen, Thabet, Pumarola, Lipman (2024), Bespoke Solvers for
@@ -36,14 +36,19 @@ from bespoke_jax.families._scale_time_nodes import (
     nodes_from,
     theta_from,
 )
-from bespoke_jax.families.family import Family, Steps
+from bespoke_jax.families.family import Family, Steps, check_interval
 from bespoke_jax.solvers.runge_kutta import TABLEAUX
 from bespoke_jax.table import Solver
 
 
 @lru_cache
 def scale_time(
-    steps: int, *, base: str = "midpoint", learn: str = "both", end: float = 1.0
+    steps: int,
+    *,
+    base: str = "midpoint",
+    learn: str = "both",
+    start: float | int = 0.0,
+    end: float | int = 1.0,
 ) -> Family:
     """The scale-time family with n = `steps` steps of a Runge-Kutta base.
 
@@ -52,11 +57,12 @@ def scale_time(
     Free numbers for n steps: 4n - 1 (euler), 8n - 1 (midpoint, ralston), 4n + 1 (heun),
     8n + 1 (kutta3, rk4), 12n - 1 (heun3).
 
-    `init()` is the base solver on the uniform grid: t_r = end r, t' = end, s = 1,
-    s' = 0. `init(values)` takes values at the nodes named as `values` returns them
-    (missing ones as in `init()`), see `from_path` and `from_schedules`. `init(solver)`
-    is exact for every solver in the family of euler, midpoint or ralston: DDIM lies in
-    that of euler, DPM-Solver-2 in that of midpoint. Other bases know their base solver.
+    `init()` is the base solver on the uniform grid: t_r = start + (end - start) r,
+    t' = end - start, s = 1, s' = 0. `init(values)` takes values at the nodes named as
+    `values` returns them (missing ones as in `init()`), see `from_path` and
+    `from_schedules`. `init(solver)` is exact for every solver in the family of euler,
+    midpoint or ralston: DDIM lies in that of euler, DPM-Solver-2 in that of midpoint.
+    Other bases know their base solver.
 
     Some of theta is redundant: s can be rescaled at nodes where only ratios of it
     count. `effective(theta)` is what remains, the same for equal solvers: times t
@@ -69,15 +75,18 @@ def scale_time(
         steps: n, at least 1; the solver spends n times the base's stages.
         base: a Runge-Kutta method of `solvers.TABLE`. heun, kutta3 and rk4 evaluate
             the field at t = end in the last step.
-        learn: "both", "time" (s = 1, s' = 0 fixed) or "scale" (t_r = end r fixed).
+        learn: "both", "time" (s = 1, s' = 0 fixed) or "scale" (t_r and t' fixed).
+        start: start of the interval, in [0, end): the time of x_0. Above 0 where the
+            samples begin as noised data.
         end: end of the interval, in (0, 1]; below 1 where the field is singular there.
 
     Returns:
         The same `Family` for the same arguments, so that compiled code is reused.
 
     Raises:
-        ValueError: steps, base, learn or end out of range. `init`: a start outside the
-            family or beyond what `learn` can represent, naming the number at fault.
+        ValueError: steps, base, learn, start or end out of range. `init`: a start
+            outside the family or beyond what `learn` can represent, naming the number
+            at fault.
     """
     if base not in TABLEAUX:
         near = get_close_matches(base, TABLEAUX, n=2) or list(TABLEAUX)
@@ -88,8 +97,7 @@ def scale_time(
         raise ValueError(f"learn must be one of {list(LEARN)}; got {learn!r}.")
     if steps < 1:
         raise ValueError(f"steps must be at least 1; got {steps}.")
-    if not 0 < end <= 1:
-        raise ValueError(f"end must lie in (0, 1]; got {end}.")
+    start, end = check_interval(start, end)
     tableau = TABLEAUX[base]
     inner = np.unique(tableau.c[tableau.c < 1])
     m = len(inner)
@@ -99,7 +107,7 @@ def scale_time(
     stage = m * np.arange(steps)[:, None] + column
     suffix = "" if learn == "both" else f", {learn} only"
     name = f"scale_time({base}, {steps} steps{suffix})"
-    spec = Spec(name, steps, tableau, end, learn, r, stage, int(stage.max()) + 1)
+    spec = Spec(name, steps, tableau, start, end, learn, r, stage, int(stage.max()) + 1)
     return Family(
         name=name,
         init=partial(_init, spec),

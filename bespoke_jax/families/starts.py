@@ -37,7 +37,7 @@ def from_path(
 
     Args:
         family: a scale-time family.
-        time: t(r), increasing from t(0) = 0 to t(1) = end of the family.
+        time: t(r), increasing from t(0) = start to t(1) = end of the family.
         scale: s(r) > 0.
 
     Returns:
@@ -63,13 +63,13 @@ def from_path(
 def from_schedules(family: Family, old: Schedule, new: Schedule) -> Any:
     """theta of the base solver on the path `new`, for a model trained on `old`.
 
-    The new path is run where its SNR is one that the old path has on [0, end]; its own
-    time runs uniformly over that interval. Where it does not reach the old path's first
-    or last SNR (VP and EDM start above 0), times are stretched onto [0, end]: still a
-    consistent solver, no longer exactly the one on the new path.
+    The new path is run where its SNR is one that the old path has on [start, end]; its
+    own time runs uniformly over that interval. Where it does not reach the old path's
+    first or last SNR (VP and EDM start above 0), times are stretched onto [start, end]:
+    still a consistent solver, no longer exactly the one on the new path.
 
     Args:
-        family: a scale-time family; its end is a time of `old`.
+        family: a scale-time family; its start and end are times of `old`.
         old: the path of the model.
         new: the path on which the base solver should run.
 
@@ -81,14 +81,14 @@ def from_schedules(family: Family, old: Schedule, new: Schedule) -> Any:
             (VP at t = 1: use end < 1, or a base without a stage there).
     """
     r, evaluated = _nodes(family)
-    end = float(family.values(family.init())["t"][-1])
+    ends = np.asarray(family.values(family.init())["t"], np.float64)[[0, -1]]
     host = lambda pair: [np.asarray(value, np.float64) for value in pair]
-    ends = np.array([0.0, 1.0])
-    (low, high), (first, last) = host((old.log_snr(end * ends), new.log_snr(ends)))
+    whole = np.array([0.0, 1.0])
+    (low, high), (first, last) = host((old.log_snr(ends), new.log_snr(whole)))
     begin = 0.0 if first >= low else float(new.time_at_log_snr(low))
     stop = 1.0 if last <= high else float(new.time_at_log_snr(high))
     rho = begin + (stop - begin) * r
-    t = np.clip(host([old.time_at_log_snr(new.log_snr(rho))])[0], 0.0, end)
+    t = np.clip(host([old.time_at_log_snr(new.log_snr(rho))])[0], *ends)
     # A rate may be infinite at the data end, beyond the last evaluation.
     with np.errstate(divide="ignore", invalid="ignore"):
         (alpha, sigma), (d_alpha, d_sigma) = host(old(t)), host(old.rates(t))
@@ -103,10 +103,10 @@ def from_schedules(family: Family, old: Schedule, new: Schedule) -> Any:
             (new_d_sigma - s * d_sigma * t_dot) / sigma,
             (new_d_alpha - s * d_alpha * t_dot) / alpha,
         )
-    stretch = end / (t[-1] - t[0])
+    stretch = (ends[1] - ends[0]) / (t[-1] - t[0])
     return family.init(
         {
-            "t": (t - t[0]) * stretch,
+            "t": ends[0] + (t - t[0]) * stretch,
             "t_dot": t_dot[:evaluated] * stretch * (stop - begin),
             "s": s / s[0],
             "s_dot": s_dot[:evaluated] * (stop - begin) / s[0],

@@ -2,7 +2,8 @@
 
 The inner times are broken off a stick, increasing for every z,
 
-    t_{i+1} = t_i + (end - t_i) sigmoid(z_i) = end (1 - prod_{k <= i} sigmoid(-z_k)).
+    t_{i+1} = t_i + (end - t_i) sigmoid(z_i)
+            = start + (end - start) (1 - prod_{k <= i} sigmoid(-z_k)).
 
 A solver's numbers come from a recursion that is traced on the host, so JAX calls the
 host for the table and for its slopes by the times, central differences in float64.
@@ -32,7 +33,7 @@ CLOSEST = 1e-9  # below it float64 no longer resolves the slopes
 def timesteps(
     constructor: Callable[[np.ndarray], Solver], grid: Any, *, name: str | None = None
 ) -> Family:
-    """The family of one training-free solver on all grids of n steps from 0 to end.
+    """The family of one training-free solver on all grids of n steps from start to end.
 
         timesteps(lambda t: solvers.dpm_solver_pp_2m(schedule, nfe=8, grid=t), grid)
 
@@ -44,7 +45,8 @@ def timesteps(
         constructor: times (n + 1,) -> Solver, called on the host with NumPy float64;
             pure, without JAX. Methods with inner stages take their outer times.
             Compared by identity, so keep one lambda rather than writing it again.
-        grid: the n + 1 start times, increasing from 0 to end; n is at least 2.
+        grid: the n + 1 times to begin with, increasing from start to end, which stay;
+            0 <= start < end <= 1 and n is at least 2.
         name: of the family; None tells solvers apart by a hash of the start table.
 
     Returns:
@@ -62,9 +64,9 @@ def timesteps(
 @lru_cache
 def _family(constructor, grid: tuple[float, ...], name: str | None) -> Family:
     times = np.array(grid)
-    if times.size < 3 or times[0] != 0 or np.diff(times).min() <= CLOSEST:
+    if times.size < 3 or np.diff(times).min() <= CLOSEST:
         raise ValueError(
-            "timesteps needs 3 or more times that start at 0 and lie more than "
+            "timesteps needs 3 or more times that lie more than "
             f"{CLOSEST} apart; got {list(grid)}."
         )
     start = _host(constructor(times))
@@ -137,9 +139,9 @@ class _Spec:
 
 def _times(xp: Any, grid: np.ndarray, logits: Any) -> Any:
     """All n + 1 times, in NumPy or JAX."""
-    end = float(grid[-1])
-    inner = -end * xp.expm1(-xp.cumsum(xp.logaddexp(0.0, logits)))
-    return xp.pad(inner, 1, constant_values=(0.0, end))
+    start, end = float(grid[0]), float(grid[-1])
+    inner = start - (end - start) * xp.expm1(-xp.cumsum(xp.logaddexp(0.0, logits)))
+    return xp.pad(inner, 1, constant_values=(start, end))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -177,8 +179,8 @@ def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
     off = np.abs(times[[0, -1]] - grid[[0, -1]]).max()
     if times.size != grid.size or off > tolerance(times):
         raise ValueError(
-            f"{spec.name} has {grid.size} times from 0 to {grid[-1]}; got {times.size} "
-            f"from {times[0]} to {times[-1]}."
+            f"{spec.name} has {grid.size} times from {grid[0]} to {grid[-1]}; got "
+            f"{times.size} from {times[0]} to {times[-1]}."
         )
     logits = np.log(np.diff(times)[:-1] / (times[-1] - times[1:-1]))
     return {"t": jnp.asarray(logits, jnp.result_type(float))}

@@ -1,0 +1,316 @@
+"""The iterations of `fit`: one compiled loop between two validations, and its accounts.
+
+Batches are drawn from (key, iteration), so an iteration does not depend on where a run
+was interrupted or how its iterations were cut into pieces.
+"""
+
+import functools
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import NamedSharding, PartitionSpec
+
+from bespoke_jax.core.batches import batches
+from bespoke_jax.core.counting import Passes, passes
+from bespoke_jax.families import Family
+from bespoke_jax.fitting.budget import Budget
+from bespoke_jax.paths import Paths, rms, take
+from bespoke_jax.solver import sample
+from bespoke_jax.splits import Split
+
+_MARGIN = 1.2  # of measured times, which vary
+
+
+class TrainState(NamedTuple):
+    """Everything the next iteration needs."""
+
+    theta: Any
+    opt_state: Any
+    iteration: jax.Array
+    """() iterations done."""
+    alive: jax.Array
+    """() False once a loss or gradient was not finite; theta is frozen from then on."""
+
+
+class History(NamedTuple):
+    """One entry per validation; the first is the start."""
+
+    iteration: np.ndarray
+    loss: np.ndarray
+    """Mean training loss since the last validation; nan at the start."""
+    rmse: np.ndarray
+    """Mean RMSE on the validation paths; nan where the solver diverged."""
+    evaluations: np.ndarray
+    """Network evaluations of single samples so far (forward 1, reverse 2 more, a
+    forward pass that is recomputed 1 again), everything included: ground truth, checks,
+    validation and the start's test."""
+    seconds: np.ndarray
+    """Wall-clock so far, without the ground truth."""
+
+
+class Run(NamedTuple):
+    """How far a fit has come: what a checkpoint holds."""
+
+    state: TrainState
+    best_theta: Any
+    best: np.ndarray
+    """() lowest finite validation error; inf as long as there is none."""
+    test: np.ndarray
+    """Test errors of the start and, once it is known, of best_theta."""
+    spent: np.ndarray
+    """() network evaluations."""
+    history: History
+
+    @property
+    def place(self) -> int:
+        """A number that grows with every change worth a checkpoint."""
+        return 2 * self.history.iteration.size + self.test.size
+
+
+class Task(NamedTuple):
+    """What stays the same from the first iteration to the last."""
+
+    family: Family
+    field: Any
+    loss: Any
+    optimizer: optax.GradientTransformation
+    parts: Split
+    batch_size: int
+    key: jax.Array
+    nfe: int
+    iterations: int
+    validate_every: int
+    price: int
+    """Network evaluations of one iteration."""
+
+    def score(self, theta: Any, paths: Paths) -> float:
+        """Mean RMSE of a solver on paths."""
+        whole = (paths.x0, paths.x1, paths.c)
+        each = [
+            np.asarray(_errors(self.family, theta, self.field, *batch))[: stop - start]
+            for start, stop, batch in batches(whole, self._even(paths.size))
+        ]
+        return float(np.mean(np.concatenate(each).astype(np.float64)))
+
+    def score_price(self, paths: Paths) -> int:
+        """Evaluations of `score`, the filling up of the last batch included."""
+        even = self._even(paths.size)
+        return -(-paths.size // even) * even * self.nfe
+
+    def _even(self, size: int) -> int:
+        """The batch size, at most `batch_size`, that needs the least filling up."""
+        return -(-size // -(-size // self.batch_size))
+
+
+def unstarted(task: Task, theta: Any) -> Run:
+    """The start, not yet scored."""
+    state = TrainState(
+        theta, task.optimizer.init(theta), jnp.zeros((), jnp.int32), jnp.array(True)
+    )
+    history = History(*(np.zeros(0) for _ in History._fields))
+    return Run(state, theta, np.asarray(math.inf), np.zeros(0), np.asarray(0), history)
+
+
+def begin(task: Task, run: Run, budget: Budget) -> Run:
+    """The start with its scores on the validation and the test paths."""
+    held_out, test = task.parts.validation, task.parts.test
+    run = run._replace(test=np.asarray([task.score(run.best_theta, test)]))
+    score = task.score(run.best_theta, held_out)
+    budget.pay(task.score_price(held_out) + task.score_price(test))
+    return _noted(run, run.state, math.nan, score, budget, alive=True)
+
+
+def finish(task: Task, run: Run, budget: Budget) -> Run:
+    """With the test error of the best iterate, unless it is known or there is none."""
+    if run.test.size == 2 or not math.isfinite(run.best):
+        return run
+    budget.pay(task.score_price(task.parts.test))
+    score = task.score(run.best_theta, task.parts.test)
+    return run._replace(test=np.append(run.test, score), spent=np.asarray(budget.spent))
+
+
+def iterate(task: Task, run: Run, budget: Budget) -> Iterator[Run]:
+    """The run after each validation.
+
+    Ends when the iterations are done, a bound is met or a number is not finite. The
+    price of the last test is kept back from the budget.
+
+    Raises:
+        ValueError: the seconds are over before the first iteration.
+    """
+    held_out = task.parts.validation
+    price = task.score_price(held_out)
+    budget.reserve(task.score_price(task.parts.test))
+    clock = _Clock(budget)
+    while (done := int(run.state.iteration)) < task.iterations and run.state.alive:
+        paid = (budget.left - price) // task.price if task.price else math.inf
+        length = min(task.validate_every, task.iterations - done, paid)
+        if clock.bounded and clock.step is None:
+            _piece(task, run.state, 0)  # compiles
+        length = int(min(length, clock.fits(1 + task.parts.test.size / held_out.size)))
+        if length < 1:
+            if clock.bounded and done == 0:
+                raise ValueError(
+                    f"seconds={budget.seconds:g} is too little: checks, compilation "
+                    f"and the scores of the start alone took {budget.elapsed:.3g}."
+                )
+            break
+        began = budget.elapsed
+        state, loss = _piece(task, run.state, length)
+        trained = budget.elapsed
+        score = task.score(state.theta, held_out)
+        clock.note((trained - began) / length, budget.elapsed - trained)
+        budget.pay((int(state.iteration) - done) * task.price + price)
+        run = _noted(run, state, loss, score, budget)
+        yield run
+    budget.release()
+
+
+def _noted(
+    run: Run,
+    state: TrainState,
+    loss: float,
+    score: float,
+    budget: Budget,
+    *,
+    alive: bool = False,
+) -> Run:
+    """The run after one more validation; alive: go on even if it is not finite."""
+    if not (alive or math.isfinite(score)):
+        state = state._replace(alive=jnp.array(False))
+    better = score < run.best  # False for nan
+    entry = (int(state.iteration), loss, score, budget.spent, budget.elapsed)
+    columns = zip(run.history, entry, strict=True)
+    return Run(
+        state,
+        state.theta if better else run.best_theta,
+        np.asarray(score) if better else run.best,
+        run.test[:1] if better else run.test,
+        np.asarray(budget.spent),
+        History(*(np.append(column, value) for column, value in columns)),
+    )
+
+
+class _Clock:
+    """How many iterations still fit into the seconds of a budget, as measured."""
+
+    def __init__(self, budget: Budget):
+        self._budget = budget
+        self.bounded = math.isfinite(budget.seconds)
+        self.step: float | None = None
+        self._score = 0.0
+        self._seen: list[tuple[float, float]] = []
+
+    def note(self, step: float, score: float) -> None:
+        """The seconds of one iteration and of one validation."""
+        self._seen = [*self._seen[-3:], (step, score)]
+        self.step, self._score = (
+            max(column) for column in zip(*self._seen, strict=True)
+        )
+
+    def fits(self, scores: float) -> float:
+        """Iterations before the bound, with time left for `scores` validations."""
+        if not self.bounded:
+            return math.inf
+        left = self._budget.seconds - self._budget.elapsed
+        if self.step is None:  # nothing measured yet: a first iteration, if any
+            return 1.0 if left > 0 else 0.0
+        return (left - _MARGIN * scores * self._score) / (_MARGIN * self.step)
+
+
+def iteration_passes(
+    family: Family, loss: Any, theta: Any, training: Paths, batch_size: int
+) -> Passes:
+    """The passes through the field of one iteration: a loss and its gradient."""
+    batch = jax.eval_shape(lambda p: take(p, np.arange(batch_size)), training)
+    leaves, structure = jax.tree.flatten((jax.eval_shape(lambda t: t, theta), batch))
+    return _passes(family, loss, tuple(leaves), structure)
+
+
+@functools.lru_cache(maxsize=64)
+def _passes(family: Family, loss: Any, leaves: tuple, structure: Any) -> Passes:
+    theta, batch = jax.tree.unflatten(structure, leaves)
+
+    def both(field, theta, paths):
+        objective = lambda theta: loss(family, theta, field, paths)
+        return jax.value_and_grad(objective)(theta)
+
+    return passes(both, batch.x0, theta, batch)
+
+
+def _piece(task: Task, state: TrainState, length: int) -> tuple[TrainState, float]:
+    """`length` iterations and their mean loss."""
+    training = task.parts.training
+    state, total = _loop(
+        task.family, task.loss, task.optimizer, task.batch_size,
+        _placement(training.x0, task.batch_size), state, task.field, training,
+        task.key, length,
+    )  # fmt: skip
+    return state, float(total) / max(length, 1)
+
+
+@partial(
+    jax.jit, static_argnames=("family", "loss", "optimizer", "batch_size", "placement")
+)
+def _loop(
+    family, loss, optimizer, batch_size, placement, state, field, paths, key, length
+):
+    """Optimiser steps and the sum of their losses; freezes at a non-finite number.
+
+    The length is no constant: pieces of any length are one compiled program.
+    """
+
+    def step(_, carry):
+        state, total = carry
+        # Drawn from (key, iteration): a resumed run sees the same batches.
+        draw = jax.random.fold_in(key, state.iteration)
+        index = jax.random.choice(draw, paths.size, (batch_size,), replace=False)
+        batch = _placed(take(paths, index), placement)
+        objective = lambda theta: loss(family, theta, field, batch)
+        value, gradient = jax.value_and_grad(objective)(state.theta)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.theta)
+        theta = optax.apply_updates(state.theta, updates)
+        finite = [jnp.isfinite(value)] + [
+            jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((gradient, theta))
+        ]
+        alive = state.alive & jnp.stack(finite).all()
+        new = TrainState(theta, opt_state, state.iteration + 1, alive)
+        keep = lambda new, old: jnp.where(alive, new, old)
+        state = jax.tree.map(keep, new, state._replace(alive=alive))
+        return state, total + value.astype(total.dtype)
+
+    return jax.lax.fori_loop(0, length, step, (state, jnp.zeros(())))
+
+
+@partial(jax.jit, static_argnames=("family",))
+def _errors(family, theta, field, x0, x1, c):
+    return rms(sample(field, family.build(theta), x0, c=c) - x1)
+
+
+def _placement(x0: Any, batch_size: int) -> NamedSharding | None:
+    """Where a batch of samples lives if all samples are sharded over devices."""
+    sharding = getattr(x0, "sharding", None)
+    if not isinstance(sharding, NamedSharding) or not len(sharding.spec):
+        return None
+    axes = sharding.spec[0]
+    names = () if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    shards = math.prod(sharding.mesh.shape[name] for name in names)
+    if shards == 1 or batch_size % shards:
+        return None
+    return NamedSharding(sharding.mesh, PartitionSpec(axes))
+
+
+def _placed(batch: Paths, placement: NamedSharding | None) -> Paths:
+    if placement is None:
+        return batch
+    put = lambda leaf: jax.lax.with_sharding_constraint(leaf, placement)
+    c = jax.tree.map(put, batch.c)
+    return batch._replace(
+        c=c, **{k: put(getattr(batch, k)) for k in ("x0", "x1", "states", "slopes")}
+    )

@@ -1,0 +1,61 @@
+"""Ground-truth paths in three parts: to fit on, to choose by, and to report on.
+
+An error is a fair report only on paths that chose nothing: those that choose the best
+of many iterates make it look better than it is.
+"""
+
+from typing import NamedTuple
+
+from bespoke_jax.paths import Paths, take
+
+
+class Split(NamedTuple):
+    """Three disjoint parts of the ground truth."""
+
+    training: Paths
+    validation: Paths
+    """These choose the iterate."""
+    test: Paths
+    """These choose nothing; reported errors are theirs."""
+
+
+def three_way(paths: Paths, validation: float | Paths, test: float | Paths) -> Split:
+    """Training, validation and test paths.
+
+    Args:
+        paths: N paths.
+        validation, test: each a fraction of the N paths, in (0, 1), or other Paths.
+            Fractions are taken from the last paths, those for the test at the very
+            end; each is at least one path.
+
+    Raises:
+        ValueError: a fraction out of range, or too few paths for a part.
+    """
+    counts = {}
+    for name, part in (("validation", validation), ("test", test)):
+        if isinstance(part, Paths):
+            if part.size < 1:
+                raise ValueError(f"{name} has no paths.")
+            counts[name] = 0
+        elif not 0 < part < 1:
+            raise ValueError(
+                f"{name} must be a fraction of the paths in (0, 1), or other Paths; "
+                f"got {part}."
+            )
+        else:
+            counts[name] = max(1, round(paths.size * part))
+    first = paths.size - counts["validation"] - counts["test"]
+    if first < 1:
+        held = " and ".join(f"{n} for {name}" for name, n in counts.items() if n)
+        raise ValueError(
+            f"{paths.size} paths leave none to fit on after {held or 'nothing'}; solve "
+            "for more paths, or hold out smaller fractions."
+        )
+    middle = first + counts["validation"]
+    return Split(
+        take(paths, slice(None, first)),
+        validation
+        if isinstance(validation, Paths)
+        else take(paths, slice(first, middle)),
+        test if isinstance(test, Paths) else take(paths, slice(middle, None)),
+    )
