@@ -170,13 +170,15 @@ def _solver(data: Any) -> dict[str, Any]:
     return {"dtype": dtype, "end": end, "rows": (t, a, p, q)}
 
 
-def _schedule(data: Any) -> dict[str, Any] | None:
+def _schedule(data: Any, of: str = "schedule") -> dict[str, Any] | None:
     if data is None:
         return None
-    _text("schedule.name", _object("schedule", data).get("name"))
+    _text(f"{of}.name", _object(of, data).get("name"))
     for key, value in data.items():
-        where = f"schedule.{key}"
-        if isinstance(value, list):
+        where = f"{of}.{key}"
+        if isinstance(value, dict):  # the schedule inside a Scaled or Shifted one
+            _schedule(value, where)
+        elif isinstance(value, list):
             for k, entry in enumerate(value):
                 _number(f"{where}[{k}]", entry)
         elif not (value is None or isinstance(value, str | bool)):
