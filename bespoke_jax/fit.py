@@ -230,7 +230,7 @@ def _price(
     theta: Any,
     training: Paths,
     batch_size: int,
-    evaluations: float | None,
+    evaluations: float | int | None,
 ) -> int:
     """Network evaluations of one iteration."""
     passes = iteration_passes(family, loss, theta, training, batch_size)
