@@ -23,6 +23,8 @@ from bespoke_jax._version import __version__
 from bespoke_jax.certify import Verdict, certify, row_sums
 from bespoke_jax.families import Family
 from bespoke_jax.fit import Fitted, fit
+from bespoke_jax.fitting.search import Tailored
+from bespoke_jax.fitting.tailor import tailor
 from bespoke_jax.model import Model
 from bespoke_jax.paths import Paths
 from bespoke_jax.solver import (
@@ -33,7 +35,6 @@ from bespoke_jax.solver import (
     trajectory,
     validate,
 )
-from bespoke_jax.tailor import Tailored, tailor
 
 __all__ = [
     "Family",

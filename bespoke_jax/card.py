@@ -9,7 +9,6 @@ with one sentence; nothing in the file is ever executed.
 """
 
 import contextlib
-import dataclasses
 import datetime
 import importlib.metadata
 import os
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bespoke_jax import schedules
 from bespoke_jax._card_format import encode, parse
 from bespoke_jax._version import __version__
 from bespoke_jax.table import Solver, validate
@@ -89,7 +89,8 @@ def save(
     Args:
         path: the JSON file to write; an existing card is replaced.
         solver: a valid `Solver` of float32 or float64 leaves, stored bitwise.
-        schedule: a frozen dataclass (`schedules.VP(...)`) or a loaded card's dict.
+        schedule: a schedule (`schedules.VP(...)`), stored as `schedules.to_dict` does,
+            or a loaded card's dict.
         model, family, loss, notes: free text.
         rmse, start_rmse, rtol, atol, certificate, seconds: numbers >= 0, see `Card`.
         judge: "mean" or "median", what rmse and start_rmse are of the samples' errors.
@@ -102,7 +103,7 @@ def save(
     card = Card(
         solver=_host(validate(solver)),
         model=model,
-        schedule=_plain_schedule(schedule),
+        schedule=_record(schedule),
         family=family,
         loss=loss,
         rmse=_plain(rmse),
@@ -173,25 +174,9 @@ def _plain(value: Any) -> Any:
     return np.asarray(value).tolist() if hasattr(value, "__array__") else value
 
 
-def _plain_schedule(schedule: Any) -> dict[str, Any] | None:
-    if schedule is None or isinstance(schedule, dict):
-        return schedule
-    if not dataclasses.is_dataclass(schedule) or isinstance(schedule, type):
-        raise ValueError(
-            "schedule must be a schedule object such as schedules.VP(0.1, 20.0), "
-            f"got {schedule!r}"
-        )
-    values = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
-    return {
-        "name": type(schedule).__name__,
-        **{key: _plain_field(value) for key, value in values.items()},
-    }
-
-
-def _plain_field(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return _plain_schedule(value)
-    return list(value) if isinstance(value, tuple) else _plain(value)
+def _record(schedule: Any) -> dict[str, Any] | None:
+    known = schedule is None or isinstance(schedule, dict)
+    return schedule if known else schedules.to_dict(schedule)
 
 
 def _versions() -> dict[str, str]:

@@ -5,13 +5,13 @@ writes tables from short recursions in `bespoke_jax.tracing`; both are public he
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax._types import Arr, Conditioning
+from bespoke_jax._types import Arr, Conditioning, Schedule
 from bespoke_jax.core.calls import as_field, as_states, evaluate
 from bespoke_jax.table import Solver, canonical, check_form, validate
 from bespoke_jax.tracing import trace
@@ -53,22 +53,66 @@ def sample(
     )
 
 
+@overload
 def trajectory(
-    field: Any, solver: Solver, x0: Arr, *, c: Conditioning = None
-) -> jax.Array:
+    field: Any,
+    solver: Solver,
+    x0: Arr,
+    *,
+    c: Conditioning = None,
+    predictions: None = None,
+) -> jax.Array: ...
+@overload
+def trajectory(
+    field: Any,
+    solver: Solver,
+    x0: Arr,
+    *,
+    c: Conditioning = None,
+    predictions: Schedule,
+) -> tuple[jax.Array, jax.Array]: ...
+def trajectory(
+    field: Any,
+    solver: Solver,
+    x0: Arr,
+    *,
+    c: Conditioning = None,
+    predictions: Schedule | None = None,
+) -> jax.Array | tuple[jax.Array, jax.Array]:
     """All states x_0 .. x_nfe of `sample`, shape (nfe + 1, batch, *shape).
 
     State i < nfe sits at time `solver.t[i]`, the last at `solver.end`. For methods of
     several stages the stages are among them.
 
+    Args:
+        field, solver, x0, c: as in `sample`.
+        predictions: the path of the field. Returns (states, data predictions), the
+            latter of shape (nfe, batch, *shape): what each evaluation takes the sample
+            to be,
+
+                x_1 = (sigma u_i - sigma' x_i) / W,    W = sigma alpha' - alpha sigma'
+
+            at t_i, from the velocity that the solve has computed anyway: previews
+            without evaluations of their own. Not finite for an evaluation at t = 1
+            itself on a variance-preserving path.
+
     Raises:
         ValueError: as `sample`.
     """
-    return _run(as_field(field), check_form(solver), as_states(x0, c), c, False, True)
+    states, previews = _run(
+        as_field(field),
+        check_form(solver),
+        as_states(x0, c),
+        c,
+        False,
+        True,
+        predictions,
+    )
+    return states if predictions is None else (states, previews)
 
 
-@partial(jax.jit, static_argnums=(4, 5))
-def _run(field, solver, x0, c, checkpoint, keep):
+@partial(jax.jit, static_argnums=(4, 5, 6))
+def _run(field, solver, x0, c, checkpoint, keep, path=None):
     dtype = x0.dtype
     rows = Solver(*(jnp.asarray(leaf, dtype) for leaf in solver))
     n, wx, wu = rows.nfe, rows.p.shape[1], rows.q.shape[1]
@@ -87,17 +131,20 @@ def _run(field, solver, x0, c, checkpoint, keep):
         new = a * x0 + q[0] * u + _combine(q[1:], us)
         if wx:
             new = new + p[0] * x + _combine(p[1:], xs)
-        return (
-            new,
-            _store(xs, x_slot, x),
-            _store(us, u_slot, u),
-        ), new if keep else None
+        kept = new if keep else None
+        preview = None if path is None else _data(path, t, x, u)
+        return (new, _store(xs, x_slot, x), _store(us, u_slot, u)), (kept, preview)
 
     carry = (x0, _memory(wx, x0), _memory(wu, x0))
     slots = tuple(np.arange(n) % max(w - 1, 1) for w in (wx, wu))
     table = (rows.t, rows.a, _by_slot(rows.p), _by_slot(rows.q), slots)
-    (x, _, _), states = jax.lax.scan(step, carry, table)
-    return x if states is None else jnp.concatenate([x0[None], states])
+    (x, _, _), (states, previews) = jax.lax.scan(step, carry, table)
+    return x if states is None else (jnp.concatenate([x0[None], states]), previews)
+
+
+def _data(path, t, x, u):
+    (alpha, sigma), (d_alpha, d_sigma) = path(t), path.rates(t)
+    return (sigma * u - d_sigma * x) / (sigma * d_alpha - alpha * d_sigma)
 
 
 # The w - 1 older entries of a window live in a ring: entry j sits in slot

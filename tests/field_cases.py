@@ -28,6 +28,9 @@ X = jax.random.normal(jax.random.key(0), (4, 2))
 close = partial(chex.assert_trees_all_close, rtol=0)
 
 
+KINDS = ["noise", "data", "velocity", "noise-data", "v", "score", "edm"]
+
+
 def exact_network(schedule, kind, sigma_data=0.5):
     """The ideal network of a kind; its time is t, for edm the noise-to-signal ratio."""
 
@@ -49,6 +52,7 @@ def exact_network(schedule, kind, sigma_data=0.5):
             "noise": lambda: eps,
             "data": lambda: x_1,
             "velocity": lambda: oracles.field(schedule, MIXTURE)(t, x),
+            "noise-data": lambda: eps - x_1,
             "v": lambda: alpha * eps - sigma * x_1,
             "score": lambda: -eps / sigma,
         }

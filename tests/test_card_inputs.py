@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_card import Linear, midpoint_solver, path, same_bits
+from test_card import midpoint_solver, path, same_bits
 
 from bespoke_jax import card, schedules
 
@@ -15,51 +15,77 @@ __all__ = ["path"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Outer:
-    """A schedule that holds a schedule."""
+class Own(schedules.Path):
+    """A user's own schedule, with fields of all kinds that a file can hold."""
 
-    schedule: Any
-    sigma_0: float = 2.0
+    power: float = 2.0
+    levels: tuple[float, ...] = (0.9, 0.5)
+    table: Any = None
+    inner: Any = None
+
+    def alpha(self, t):
+        return t**self.power
+
+    def sigma(self, t):
+        return 1 - t
 
 
-SCHEDULES = (
-    (
+VP = {"name": "VP", "beta_min": 0.1, "beta_max": 20.0}
+SCHEDULES = {
+    "scaled": (
         schedules.Scaled(schedules.VP(), 2.0),
-        {"name": "Scaled", "base": {"name": "VP", "beta_max": 20.0}, "sigma_0": 2.0},
+        {"name": "Scaled", "base": VP, "sigma_0": 2.0},
     ),
-    (
-        Outer(Outer(Linear())),
+    "shifted": (
+        schedules.Scaled(schedules.Shifted(schedules.VP(), 3.0), 2.0),
         {
-            "name": "Outer",
-            "schedule": {
-                "name": "Outer",
-                "schedule": {"name": "Linear", "beta_min": 0.1, "table": [0.9, 0.5]},
-                "sigma_0": 2.0,
-            },
+            "name": "Scaled",
+            "base": {"name": "Shifted", "base": VP, "shift": 3.0},
             "sigma_0": 2.0,
         },
     ),
-)
+    "own": (
+        Own(np.float32(1.5), table=np.arange(3.0), inner=schedules.VP()),
+        {
+            "name": "Own",
+            "power": 1.5,
+            "levels": [0.9, 0.5],
+            "table": [0.0, 1.0, 2.0],
+            "inner": VP,
+        },
+    ),
+}
 
 
-@pytest.mark.parametrize(("schedule", "want"), SCHEDULES, ids=["scaled", "own"])
-def test_a_schedule_within_a_schedule_comes_back(tmp_path, schedule, want):
-    def holds(got, want):
-        if not isinstance(want, dict):
-            return got == want
-        return all(holds(got[key], value) for key, value in want.items())
-
+@pytest.mark.parametrize(("schedule", "want"), SCHEDULES.values(), ids=SCHEDULES)
+def test_schedules_come_back(tmp_path, schedule, want):
     path = card.save(tmp_path / "a.json", midpoint_solver(), schedule=schedule)
     loaded = card.load(path).schedule
-    assert holds(loaded, want), loaded
+    assert loaded == want
     again = card.save(tmp_path / "b.json", midpoint_solver(), schedule=loaded)
-    assert card.load(again).schedule == loaded
+    assert card.load(again).schedule == want
+
+
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        (Own(levels=((1.0, 2.0),)), r"schedule.levels\[0\]: expected a number"),  # pyright: ignore
+        (Own(power=float("nan")), "schedule.power: expected a finite"),
+        (Own(table=np.ones((2, 2))), r"schedule.table\[0\]: expected a number"),
+        (Own(inner=object()), "object.*give text, numbers"),
+        (Own, "must be a schedule object"),
+    ],
+)
+def test_schedules_of_other_things_are_refused_in_words(tmp_path, schedule, says):
+    with pytest.raises(ValueError, match=says) as caught:
+        card.save(tmp_path / "a.json", midpoint_solver(), schedule=schedule)
+    assert "\n" not in str(caught.value)
 
 
 def test_schedules_do_not_nest_without_end(tmp_path):
-    schedule: Any = Linear()
+    schedule: Any = schedules.VP()
     for _ in range(40):
-        schedule = Outer(schedule)
+        schedule = schedules.Scaled(schedule)
     with pytest.raises(ValueError, match="at most 8 schedules within schedules"):
         card.save(tmp_path / "a.json", midpoint_solver(), schedule=schedule)
 

@@ -9,6 +9,7 @@ import numpy as np
 import oracles
 import pytest
 from field_cases import (
+    KINDS,
     MIXTURE,
     SCHEDULES,
     T,
@@ -25,7 +26,7 @@ from bespoke_jax import fields, schedules
 
 
 @each_schedule
-@pytest.mark.parametrize("kind", ["noise", "data", "velocity", "v", "score", "edm"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_gives_the_exact_velocity(schedule, kind):
     x = on_path(schedule)
     time = "sigma" if kind == "edm" else "t"
@@ -79,6 +80,78 @@ def test_network_times():
     for time, tau in expected.items():
         field = fields.from_prediction(clock, schedule, "velocity", time=time)
         close(field(t, X), jnp.full(X.shape, tau), atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [4, 500, 1000])
+def test_level_names_count_the_levels_of_the_schedule(n):
+    schedule = schedules.DiscreteVP(np.cumprod(1 - np.linspace(1e-4, 0.02, n)))
+    seen = []
+
+    def network(tau, x):
+        seen.append(tau)
+        return jnp.zeros_like(x)
+
+    for dtype in (jnp.float32, jnp.float64):
+        # Level k + 1 sits at 1 - (k + 1)/n, and t = 1 is none.
+        k = np.arange(n)
+        t, x = jnp.asarray(1 - (k + 1) / n, dtype), jnp.zeros((n, 1), dtype)
+        for time in ("level", "N(1-t)-1"):
+            fields.from_prediction(network, schedule, time=time)(t, x)
+        level, index = seen[-2:]
+        assert level.dtype == jnp.int32 and level.tolist() == k.tolist()
+        np.testing.assert_allclose(
+            index, k, atol=2e-4 if dtype == jnp.float32 else 1e-12
+        )
+        field = fields.from_prediction(network, schedule, "velocity", time="level")
+        jax.jit(field)(jnp.ones(1, dtype), x[:1])
+    for t, k in ((0.999999, 0), (1 - 1.4 / n, 0), (1 - 1.6 / n, 1)):
+        field = fields.from_prediction(network, schedule, time="level")
+        field(t, x[:1])
+        assert seen[-1].tolist() == [k]
+    # An integer of the user's own clock stays one; Scaled has the levels of its base.
+    clock = lambda t: jnp.round(7 * t).astype(int)
+    fields.from_prediction(network, schedule, time=clock)(0.5, x[:1])
+    assert jnp.issubdtype(seen[-1].dtype, jnp.integer)
+    scaled = schedules.Scaled(schedule)
+    field = fields.from_prediction(network, scaled, "velocity", time="level")
+    field(0.0, x[:1])
+    assert seen[-1].tolist() == [n - 1]
+
+
+@each_schedule
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_of_singular_data_ends(schedule, kind):
+    """The table in the docstring of `from_prediction`, cell by cell."""
+    rows = {
+        name: line.split()[-7:]
+        for line in (fields.from_prediction.__doc__ or "").splitlines()
+        for name in ("CondOT", "DiscreteVP", "EDM")
+        if line.strip().startswith(name) and line.split()[-1] in ("x", "-")
+    }
+    row = {"Cosine": "CondOT", "VP": "DiscreteVP", "CosineVP": "DiscreteVP"}
+    name = type(schedule).__name__
+    singular = rows[row.get(name, name)][KINDS.index(kind)] == "x"
+    # The exact network at t = 1 itself: 0/0 is a singularity too.
+    time = "sigma" if kind == "edm" else "t"
+    network = exact_network(schedule, kind)
+    field = fields.from_prediction(network, schedule, kind, time=time)
+    x = on_path(schedule, t=jnp.ones(4))
+    traced = np.asarray(jax.jit(field)(jnp.ones(4), x))
+    if singular:
+        assert not np.isfinite(traced).all()
+        with pytest.raises(ValueError, match=f"{kind!r} prediction.*singular at t = 1"):
+            field(1.0, x)
+    elif kind != "edm":  # whose exact F is 0/0 at the noise-to-signal ratio 0
+        close(traced, np.asarray(field(1 - 1e-7, x)), atol=2e-5)
+    wrapped = fields.guide(fields.threshold(field, schedule), field, 2.0)
+    for part in (field, wrapped):
+        fields.check_end(part, 1 - 1e-3)
+        if singular:
+            with pytest.raises(ValueError, match="end before it"):
+                fields.check_end(part, 1.0)
+        else:
+            fields.check_end(part, 1.0)
+    fields.check_end(fields.reverse(field), 1.0)
 
 
 @pytest.mark.parametrize("name", ["condot", "cosine", "cosine_vp"])
@@ -150,6 +223,18 @@ class Module(linen.Module):
         (
             lambda: fields.from_prediction(jnp.sin, schedules.CondOT(), "nois"),
             "did you mean 'noise'",
+        ),
+        (
+            lambda: fields.from_prediction(jnp.sin, schedules.CondOT(), "flow"),
+            '(?!.*did you mean).*data - noise .*"velocity".*noise - data.*"noise-data"',
+        ),
+        (
+            lambda: fields.from_prediction(jnp.sin, schedules.CondOT(), "v_prediction"),
+            '"v_prediction" of diffusers are "noise", "data" and "v"',
+        ),
+        (
+            lambda: fields.from_prediction(jnp.sin, schedules.VP(), time="level"),
+            "no discrete levels",
         ),
         (
             lambda: fields.from_prediction(

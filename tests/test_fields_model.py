@@ -7,6 +7,7 @@ import pytest
 from field_cases import T, X, close
 from flax import linen, nnx
 
+import bespoke_jax as bj
 from bespoke_jax import fields, schedules
 
 
@@ -126,6 +127,128 @@ def test_bfloat16_network_serves_float32_states():
         got, expected = make(field)(T, x), make(full)(T, x)
         assert got.dtype == jnp.float32
         close(got, expected, atol=0.05 * float(1 + jnp.abs(expected).max()))
+
+
+class Counting(nnx.Module):
+    """Writes to its variables in evaluation mode: a count, a cache, a sown value."""
+
+    def __init__(self, rngs):
+        self.linear = nnx.Linear(2, 2, rngs=rngs)
+        self.norm = nnx.BatchNorm(2, rngs=rngs)
+        self.drop = nnx.Dropout(0.5, rngs=rngs)
+        self.calls = nnx.Variable(jnp.zeros((), int))
+        self.cache = nnx.data(None)
+
+    def __call__(self, x, t):
+        self.calls[...] += 1
+        self.cache = nnx.Variable(x)
+        return self.drop(self.norm(self.linear(x))) * self.calls[...]
+
+
+def counting():
+    module = Counting(nnx.Rngs(0))
+    module.eval()
+    return module
+
+
+def test_nnx_modules_may_write_to_their_variables():
+    module = counting()
+    field = fields.from_flax(module)
+    # What is written is dropped: every call is the first one.
+    plain = lambda t, x: module.linear(x) / jnp.sqrt(1 + module.norm.epsilon)
+    solver = bj.solvers.heun(steps=2)
+    want = bj.sample(plain, solver, X)
+    close(field(T, X), plain(T, X), atol=1e-14)
+    close(bj.sample(field, solver, X), want, atol=1e-12)
+    close(jax.jit(bj.sample)(field, solver, X), want, atol=1e-12)
+    stack = jax.vmap(lambda x: bj.sample(field, solver, x))(jnp.stack([X, 2 * X]))
+    close(stack[0], want, atol=1e-12)
+    for checkpoint in (False, True):
+        loss = lambda field, x: bj.sample(
+            field,
+            solver,
+            x,
+            checkpoint=checkpoint,  # noqa: B023
+        ).sum()
+        slope = jax.grad(loss, argnums=1)(field, X)
+        close(slope, jax.grad(loss, argnums=1)(plain, X), atol=1e-12)
+    solve = lambda field: bj.reference.solve(field, X, progress=False)
+    close(jnp.asarray(solve(field).x1), jnp.asarray(solve(plain).x1), atol=1e-9)
+    assert module.calls[...] == 0 and module.cache is None
+
+
+def test_a_field_does_not_follow_later_changes_of_the_nnx_module():
+    module = SmallNnx(nnx.Rngs(0))
+    field = fields.from_flax(module)
+    before = field(T, X)
+    module.out.kernel[...] = jnp.zeros_like(module.out.kernel[...])
+    close(field(T, X), before, atol=0)
+
+
+class Stack(nnx.Module):
+    def __init__(self, layer):
+        self.blocks = nnx.List([nnx.Linear(2, 2, rngs=nnx.Rngs(0)), layer])
+
+
+@pytest.mark.parametrize(
+    "layer, name",
+    [
+        (nnx.Dropout(0.5, rngs=nnx.Rngs(0)), "Dropout"),
+        (nnx.BatchNorm(2, rngs=nnx.Rngs(0)), "BatchNorm"),
+    ],
+)
+def test_nnx_layers_in_training_mode_are_named(layer, name):
+    module = Stack(layer)
+    says = rf"model\.blocks\.1 \({name}\).*call model\.eval\(\)"
+    with pytest.raises(ValueError, match=says):
+        fields.from_flax(module)
+    module.eval()
+    fields.from_flax(module)
+
+
+class Impure(linen.Module):
+    kind: str
+
+    @linen.compact
+    def __call__(self, x, t):
+        if self.kind == "dropout":
+            return linen.Dropout(0.5, deterministic=False)(x)
+        if self.kind == "norm":
+            return linen.BatchNorm(use_running_average=False)(x)
+        if self.kind == "rng":
+            return x + jax.random.normal(self.make_rng("noise"), x.shape)
+        if self.kind == "counter":
+            count = self.variable("counter", "n", lambda: jnp.zeros(()))
+            count.value = count.value + 1
+            return x
+        return {"pair": (x, t), "dict": {"velocity": x, "aux": t}}[self.kind]
+
+
+@pytest.mark.parametrize(
+    "kind, says",
+    [
+        ("dropout", 'Impure draws random numbers .*"dropout".*deterministic=True'),
+        ("rng", 'draws random numbers .*"noise"'),
+        ("norm", 'Impure updates a variable .*"mean".*train=False'),
+        ("counter", 'updates a variable .*"n"'),
+        ("pair", r"Impure returns a tuple with the entries 0, 1.*model\(x, t\)\[0\]"),
+        ("dict", r"a dict with the entries velocity, aux.*\[.velocity.\]"),
+    ],
+)
+def test_linen_modules_with_side_effects_are_explained(kind, says):
+    keys = {name: jax.random.key(0) for name in ("params", "dropout", "noise")}
+    module = Impure(kind)
+    field = fields.from_flax(module, module.init(keys, X, T))
+    for call in (
+        lambda: field(T, X),
+        lambda: bj.sample(field, bj.solvers.euler(steps=2), X),
+    ):
+        with pytest.raises(ValueError, match=says):
+            call()
+    if kind in ("pair", "dict"):
+        key = 0 if kind == "pair" else "velocity"
+        field = fields.from_flax(module, {}, call=lambda m, t, x, c: m(x, t)[key])
+        close(field(T, X), X, atol=0)
 
 
 class Listed(linen.Module):

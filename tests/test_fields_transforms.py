@@ -13,6 +13,7 @@ import pytest
 from field_cases import MIXTURE, SCHEDULES, T, X, close, on_path
 from jax.tree_util import Partial
 
+import bespoke_jax as bj
 from bespoke_jax import fields, schedules
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "golden.json").read_text())
@@ -37,6 +38,25 @@ def test_scale_time_is_the_derivative_of_the_transformed_path():
     for r in (0.2, 0.5, 0.9):
         slope = (flow(r + h) - flow(r - h)) / (2 * h)
         close(field(r, flow(r)), slope, atol=1e-8)
+
+
+def test_reverse_is_the_flow_from_data_to_noise_backwards():
+    schedule = schedules.CondOT()
+    field = oracles.field(schedule, oracles.GAUSSIAN)
+    # v = dx/dtau of the flow in time tau = 1 - t, from data to noise.
+    v = lambda tau, x: -field(1 - tau, x)
+    flow = lambda t: oracles.gaussian_flow(schedule, oracles.GAUSSIAN, X, 0.0, t)
+    h = 1e-5
+    for t in (0.1, 0.5, 0.9):
+        slope = (flow(t + h) - flow(t - h)) / (2 * h)
+        close(fields.reverse(v)(t, flow(t)), slope, atol=1e-8)
+    close(fields.reverse(v)(T, X), field(T, X), atol=1e-14)
+    known = fields.as_field(v)
+    assert fields.reverse(fields.reverse(known)) is known
+    # Solved backwards it takes the data to the noise it came from.
+    solver = bj.solvers.rk4(steps=32)
+    back = bj.sample(fields.reverse(field), solver, flow(1.0))
+    close(back, X, atol=1e-6)
 
 
 def in_range(old, new, r):

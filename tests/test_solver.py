@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -251,6 +252,42 @@ def test_states_and_coefficients_stay_float32_in_a_bfloat16_network():
     x0 = jnp.ones((2, 3), jnp.bfloat16)
     out = bj.sample(half, bj.solvers.heun(steps=3), x0)
     assert out.dtype == jnp.float32 and seen[0] == jnp.float32
+
+
+PREVIEWS = [
+    bj.schedules.CondOT(),
+    bj.schedules.Cosine(),
+    bj.schedules.VP(),
+    bj.schedules.EDM(),
+]
+
+
+@pytest.mark.parametrize("schedule", PREVIEWS, ids=lambda s: type(s).__name__)
+def test_previews_are_the_data_predictions_of_each_evaluation(schedule):
+    field = oracles.field(schedule, oracles.random_mixture(0))
+    solver = bj.solvers.heun(steps=4, end=1 - 1e-3)
+    x0 = schedule(0.0)[1] * jax.random.normal(jax.random.key(0), (5, 2))
+    states, previews = bj.trajectory(field, solver, x0, predictions=schedule)
+    chex.assert_trees_all_close(states, bj.trajectory(field, solver, x0), atol=1e-9)
+    assert previews.shape == (solver.nfe, 5, 2)
+    for t, x, x_1 in zip(solver.t, states, previews, strict=False):
+        t = jnp.full(5, t)
+        alpha, sigma = schedule(t)
+        want, _ = oracles.posterior_means(oracles.random_mixture(0), x, alpha, sigma)
+        chex.assert_trees_all_close(x_1, want, atol=1e-6)
+
+
+def test_previews_cost_no_evaluations():
+    calls = []
+
+    def field(t, x):
+        jax.debug.callback(lambda n: calls.append(int(n)), x.shape[0])
+        return -x
+
+    solver = bj.solvers.rk4(steps=3)
+    bj.trajectory(field, solver, jnp.ones((5, 2)), predictions=bj.schedules.CondOT())
+    jax.effects_barrier()
+    assert calls == [5] * solver.nfe
 
 
 @pytest.mark.parametrize(

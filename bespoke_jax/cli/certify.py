@@ -91,10 +91,7 @@ def _schedule(stored: dict[str, Any] | None) -> Any:
     """A card's schedule, or None where it has none or one that is not ours."""
     from bespoke_jax import schedules
 
-    stored = dict(stored or {})
-    kind = getattr(schedules, str(stored.pop("name", "")), None)
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     try:
-        return kind(**values) if isinstance(kind, type) else None
-    except TypeError:
+        return schedules.from_dict(stored) if stored else None
+    except ValueError:
         return None

@@ -11,6 +11,7 @@ def compare(
     nfe: tuple[int, ...] = (8,),
     n: int = 256,
     batch_size: int = 128,
+    start: float = -1.0,
     seed: int = 0,
     out: str = "",
     progress: bool = True,
@@ -24,6 +25,8 @@ def compare(
         nfe: budgets for the generic solvers; a card has its own.
         n: number of noises, never those of a fit.
         batch_size: samples run together.
+        start: time to start at, for a model that gives states there; -1 is the model's
+            own start.
         seed: seed of the noise.
         out: folder for report.html, table.json and table.csv.
         progress: show progress bars.
@@ -40,7 +43,7 @@ def compare(
     if out.endswith((".json", ".csv", ".html")):
         raise ValueError(f"--out is a folder for three files; got the file name {out}")
     folder = work.folder(out) if out else None
-    loaded = models.load(work.model_of(model, solvers))
+    loaded = work.starting(models.load(work.model_of(model, solvers)), start)
     chosen = _solvers(solvers, nfe, loaded)
     paths = work.ground_truth(
         loaded,

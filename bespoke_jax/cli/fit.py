@@ -11,6 +11,7 @@ def fit(
     lr: float = 5e-3,
     batch_size: int = 40,
     paths: int = 512,
+    start: float = -1.0,
     evaluations: float = 0.0,
     seconds: float = 0.0,
     seed: int = 0,
@@ -31,6 +32,7 @@ def fit(
         batch_size: exact paths in one optimiser step.
         paths: exact paths to solve for; a fifth of them chooses the iterate, another
             fifth is only reported on.
+        start: time in [0, end) at which the samples start; -1 is the model's own.
         evaluations: network evaluations to spend, ground truth included; 0: no limit.
         seconds: time to spend after the ground truth; 0: no limit.
         seed: seed of all noises and batches.
@@ -52,7 +54,7 @@ def fit(
         seconds=seconds,
     )
     card = work.writable(out, suffix=".json")
-    loaded = models.load(model)
+    loaded = work.starting(models.load(model), start)
     exact = work.ground_truth(
         loaded,
         paths,

@@ -11,6 +11,7 @@ def sample(
     model: str = "",
     nfe: int = 0,
     n: int = 64,
+    start: float = -1.0,
     seed: int = 0,
     out: str = "samples.npz",
     progress: bool = True,
@@ -22,6 +23,8 @@ def sample(
         model: as for `bespoke fit`; empty takes the model that the card names.
         nfe: network evaluations of one sample; 0 takes the card's own.
         n: number of samples.
+        start: time to start at, for a model that gives states there; -1 is the model's
+            own start.
         seed: seed of the noise.
         out: .npz file for samples and noise; images are drawn beside it (.png).
         progress: show progress bars.
@@ -35,7 +38,7 @@ def sample(
     from bespoke_jax.solvers import TABLE
 
     file = work.writable(out, suffix=".npz")
-    loaded = models.load(work.model_of(model, [solver]))
+    loaded = work.starting(models.load(work.model_of(model, [solver])), start)
     generic = solver.partition(":")[0] in TABLE
     if nfe == 0 and generic:
         raise ValueError(f"give --nfe: {solver} takes any number of steps")
@@ -58,18 +61,14 @@ def sample(
 
 def _run(model, solver, x0, c, batch_size, bar):
     """All samples, in batches of one size (the last one filled up and cut)."""
-    import jax
     import jax.numpy as jnp
-    import numpy as np
 
+    from bespoke_jax.core.batches import batches
     from bespoke_jax.solver import sample
 
-    n, size = x0.shape[0], min(batch_size, x0.shape[0])
     out = []
-    for start in range(0, n, size):
-        index = np.arange(start, start + size) % n
-        batch = jax.tree.map(lambda leaf, index=index: leaf[index], (x0, c))
-        out.append(sample(model.field, solver, batch[0], c=batch[1]))
-        out[-1].block_until_ready()
-        bar.update(min(size, n - start))
-    return jnp.concatenate(out)[:n]
+    for start, stop, (x, cond) in batches((x0, c), batch_size):
+        done = sample(model.field, solver, x, c=cond)[: stop - start]
+        out.append(done.block_until_ready())
+        bar.update(stop - start)
+    return jnp.concatenate(out)

@@ -7,7 +7,8 @@ def tailor(
     nfe: int = 8,
     paths: int = 448,
     judge: str = "mean",
-    start: str = "",
+    improve: str = "",
+    start: float = -1.0,
     evaluations: float = 0.0,
     seconds: float = 0.0,
     seed: int = 0,
@@ -21,11 +22,15 @@ def tailor(
         model: demo model, package.module:function or path/to/file.py:function; the
             function takes nothing and returns a bespoke_jax.model.Model.
         nfe: network evaluations of one sample.
-        paths: exact paths to solve for; a quarter of them is held out for validation.
+        paths: exact paths to solve for: three fifths fit, a fifth chooses, and a fifth
+            that chose nothing gives the score.
         judge: mean or median of the samples' errors, whichever is to be small.
-        start: a card of nfe or nfe - 1 evaluations to start from as well.
-        evaluations: network evaluations to spend, ground truth included; 0: no limit.
-        seconds: time to spend after the ground truth; 0: no limit.
+        improve: a card of nfe or nfe - 1 evaluations to start from as well.
+        start: time to start at, for a model that gives states there; -1 is the model's
+            own start.
+        evaluations: network evaluations to spend at most, everything included; 0 is no
+            bound.
+        seconds: time to spend at most, everything included; 0 is no bound.
         seed: seed of all noises.
         out: the card to write (.json).
         directory: folder for checkpoints; the same command again resumes from there.
@@ -34,40 +39,37 @@ def tailor(
     from bespoke_jax import card as cards
     from bespoke_jax.cli import display, models, work
     from bespoke_jax.cli.arguments import existing
-    from bespoke_jax.tailor import JUDGES
-    from bespoke_jax.tailor import tailor as run
+    from bespoke_jax.fitting.improve import JUDGES
+    from bespoke_jax.fitting.tailor import tailor as run
+    from bespoke_jax.model import noise
 
-    for name, value, least in (("nfe", nfe, 1), ("paths", paths, 8)):
+    for name, value, least in (("nfe", nfe, 1), ("paths", paths, 4)):
         if value < least:
             raise ValueError(f"--{name} must be at least {least}; got {value}")
     for name, value in (("evaluations", evaluations), ("seconds", seconds)):
-        if value < 0:
+        if not value >= 0:
             raise ValueError(f"--{name} must not be negative; got {value}")
     if judge not in JUDGES:
         raise ValueError(f"--judge must be {' or '.join(JUDGES)}; got {judge}")
     card = work.writable(out, suffix=".json")
-    starts = [cards.load(existing(start)).solver] if start else []
-    loaded = models.load(model)
+    starts = [cards.load(existing(improve)).solver] if improve else []
+    loaded = work.starting(models.load(model), start)
     for given in starts:
         if given.nfe not in (nfe, nfe - 1):
             raise ValueError(
-                f"--start {start} has {given.nfe} evaluations; give a card of {nfe} or "
-                f"{nfe - 1}"
+                f"--improve {improve} has {given.nfe} evaluations; give a card of "
+                f"{nfe} or {nfe - 1}"
             )
-    exact = work.ground_truth(
-        loaded,
-        paths,
-        work.key(seed, "fit paths"),
-        directory=f"{directory}/ground-truth" if directory else None,
-        progress=progress,
-    )
+    x0, c = noise(loaded, work.key(seed, "fit paths"), paths)
     try:
         found = run(
             loaded.field,
-            exact,
+            x0,
+            c=c,
             nfe=nfe,
             key=work.key(seed, "fit batches"),
             schedule=loaded.schedule,
+            start=loaded.start,
             end=loaded.end,
             starts=starts,
             judge=judge,
@@ -79,30 +81,13 @@ def tailor(
     except KeyboardInterrupt:
         hint = f"run the same command again to resume from {directory}"
         raise KeyboardInterrupt(hint if directory else "nothing was saved") from None
-    stats, certificate = exact.stats, exact.certificate
-    assert stats is not None and certificate is not None
-    cards.save(
-        card,
-        found.solver,
-        model=model,
-        schedule=loaded.schedule,
-        family=found.family.name,
-        loss=f"robust end-point errors, judged by their {judge}",
-        rmse=found.rmse,
-        start_rmse=found.start_rmse,
-        rtol=work.RTOL,
-        atol=work.ATOL,
-        certificate=certificate.endpoint,
-        evaluations=int(found.history.evaluations[-1]),
-        seconds=stats.seconds + float(found.history.seconds[-1]),
-        seed=seed,
-        notes=f"tailored from {found.start}",
-    )
+    work.save_tailored(card, found, model=model, schedule=loaded.schedule, seed=seed)
     display.show(
-        f"Validation RMSE ({judge}) {found.rmse:.4g} at {nfe} NFE; the best of "
-        f"{len(found.starts)} starts had {found.start_rmse:.4g}.",
-        f"{len(found.history.rmse) - 1} steps, "
-        f"{found.history.evaluations[-1]:.3g} network evaluations, "
-        f"{stats.evaluations:.3g} of them for the ground truth.",
+        f"{judge.capitalize()} RMSE {found.rmse:.4g} at {nfe} NFE, on paths that chose "
+        f"nothing; the best of {len(found.starts)} starts had {found.start_rmse:.4g}.",
+        f"{len(found.history.rmse) - 1} steps, {found.evaluations:.3g} network "
+        f"evaluations, {found.paths.stats.evaluations:.3g} of them for "
+        f"{found.paths.size} exact paths.",
+        *work.said_of(found.dropped),
         f"Wrote {card}",
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from bespoke_jax import card, reference
 from bespoke_jax.cli.arguments import existing, nearest
+from bespoke_jax.fitting.candidates import Dropped
 from bespoke_jax.metrics import Point
 from bespoke_jax.model import Model, noise
 from bespoke_jax.paths import Paths
@@ -33,6 +34,24 @@ def key(seed: int, purpose: str) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
 
 
+def starting(model: Model, start: float) -> Model:
+    """The model with another start of its interval; -1 keeps its own.
+
+    Raises:
+        ValueError: a start outside [0, end), or one that the model has no states for.
+    """
+    if start == -1:
+        return model
+    if not 0 <= start < model.end:
+        raise ValueError(f"--start must lie in [0, {model.end:g}); got {start:g}")
+    if start and model.x0 is None:
+        raise ValueError(
+            f"--start {start:g}: the model {model.name} says nothing of its states "
+            "there; give its bespoke_jax.model.Model an x0(key, n, start)"
+        )
+    return model._replace(start=start)
+
+
 def ground_truth(
     model: Model,
     n: int,
@@ -48,6 +67,7 @@ def ground_truth(
         model.field,
         x0,
         c=c,
+        start=model.start,
         end=model.end,
         rtol=RTOL,
         atol=ATOL,
@@ -69,7 +89,12 @@ def named_solver(name: str, nfe: int, model: Model) -> tuple[str, Solver]:
     entry, _, grid = name.partition(":")
     if entry in TABLE:
         return name, construct(
-            entry, nfe, schedule=model.schedule, end=model.end, grid=grid or None
+            entry,
+            nfe,
+            schedule=model.schedule,
+            start=model.start,
+            end=model.end,
+            grid=grid or None,
         )
     if not is_card(name):
         known = [*TABLE, *map(str, Path(name).parent.glob("*.json"))]
@@ -77,12 +102,27 @@ def named_solver(name: str, nfe: int, model: Model) -> tuple[str, Solver]:
             f"no solver or card {name!r}; the nearest are {nearest(name, known, n=3)}"
         )
     solver = card.load(existing(name)).solver
-    if not np.isclose(float(solver.end), model.end, atol=1e-6):
+    ends = float(solver.t[0]), float(solver.end)
+    if not np.allclose(ends, (model.start, model.end), atol=1e-6):
         raise ValueError(
-            f"the card {name} ends at t = {float(solver.end):g}, the model "
-            f"{model.name} at {model.end:g}; they were not made for each other"
+            f"the card {name} runs from t = {ends[0]:g} to {ends[1]:g}, the model "
+            f"{model.name} from {model.start:g} to {model.end:g}; they were not made "
+            "for each other"
         )
     return name, solver
+
+
+def said_of(dropped: Sequence[Dropped]) -> list[str]:
+    """What a search left out: how many, and why the first of each kind."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in dropped:
+        reasons.setdefault(reason, []).append(name)
+    return [
+        f"Left out: {names[0]}"
+        + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+        + f" ({reason})."
+        for reason, names in list(reasons.items())[:5]
+    ]
 
 
 def is_card(name: str) -> bool:

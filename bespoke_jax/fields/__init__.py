@@ -15,23 +15,37 @@ of a jitted function, and new weights of the same shapes run the compiled code.
 """
 
 from bespoke_jax.core.calls import as_field
-from bespoke_jax.fields.guidance import guide, threshold
+from bespoke_jax.fields.checks import check_end, warn_direction, warn_spread
+from bespoke_jax.fields.guidance import compose, guide
+from bespoke_jax.fields.knowledge import jumps_of, schedule_of
 from bespoke_jax.fields.model import from_flax
 from bespoke_jax.fields.prediction import (
     data_prediction,
     from_prediction,
     noise_prediction,
 )
-from bespoke_jax.fields.transforms import change_schedule, scale_time
+from bespoke_jax.fields.switching import switch
+from bespoke_jax.fields.thresholding import threshold
+from bespoke_jax.fields.transforms import change_schedule, reverse, scale_time
+from bespoke_jax.fields.vector_field import from_diffrax
 
 __all__ = [
     "as_field",
     "change_schedule",
+    "check_end",
+    "compose",
     "data_prediction",
+    "from_diffrax",
     "from_flax",
     "from_prediction",
     "guide",
+    "jumps_of",
     "noise_prediction",
+    "reverse",
     "scale_time",
+    "schedule_of",
+    "switch",
     "threshold",
+    "warn_direction",
+    "warn_spread",
 ]

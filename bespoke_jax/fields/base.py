@@ -26,10 +26,13 @@ def coefficients(schedule: Schedule, t: Any, x: State) -> tuple[Any, Any, Any, A
     return alpha, sigma, d_alpha, d_sigma
 
 
-def check_name(what: str, name: Any, known: Iterable[str]) -> None:
+def check_name(what: str, name: Any, known: Iterable[str], note: str = "") -> None:
     """ValueError with the nearest known names when `name` is not one of them."""
     known = list(known)
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.3)
+        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise ValueError(f"{what} must be one of {known}, got {name!r}{hint}")
+        raise ValueError(
+            f"{what} must be one of {known}, got {name!r}{hint}"
+            + (f". {note}" if note else "")
+        )

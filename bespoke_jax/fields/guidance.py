@@ -1,6 +1,10 @@
-"""Classifier-free guidance and dynamic thresholding: field -> field."""
+"""Guidance: fields combined with their less conditioned or weaker versions.
 
-from collections.abc import Callable
+Everything here is u + sum_k w_k (u_k - u_(k-1)), where u_K = u is the field itself and
+the others know less. All weights 0 leave the field as it is.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +13,9 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
-from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
-from bespoke_jax.fields.base import coefficients
+from bespoke_jax.core.calls import FieldError, as_field, evaluate, per_sample, to_batch
+from bespoke_jax.fields.base import as_callable, coefficients
+from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
 
 
 def guide(
@@ -18,137 +23,275 @@ def guide(
     unconditional: Any = None,
     weight: Any = 1.0,
     *,
-    null: Conditioning = None,
+    weak: Any = None,
+    null: Any = None,
+    interval: tuple[float, float] | None = None,
+    rescale: float = 0.0,
+    schedule: Schedule | None = None,
 ) -> Partial:
-    """Classifier-free guidance: u + w (u - u_uncond), with w = 0 the conditional field.
+    """Guidance by one other prediction: u + w (u - u_0), with w = 0 the field u.
 
-    Two forms. With two fields, `conditional(t, x, c)` and `unconditional(t, x)` are two
-    calls; the unconditional one never sees c. With one field and `null`, both
-    evaluations are one call on twice the batch: the samples with c, then with `null`.
+    Exactly one of three arguments says what u_0 is:
+
+    - `unconditional`, a field `(t, x)` that never sees c (classifier-free guidance);
+    - `weak`, a field `(t, x, c)` that sees the same c (autoguidance: a smaller or less
+      trained version of the model);
+    - `null`, the conditioning that means none (or a negative prompt) for the
+      conditional field itself. Both evaluations are then one call on twice the batch:
+      the samples with c, then with null.
+
+    Programs that write u_0 + g (u - u_0) have g = 1 + w.
 
     Args:
       conditional: the field u; called without c when there is none.
-      unconditional: the field u_uncond, or None when `null` is given.
-      weight: w, a scalar or `(batch,)`; a leaf, so new weights do not recompile. A
-        weight that travels with the samples goes into c: make the guided field in a
-        function of (t, x, c) that takes the weight out of c.
-      null: conditioning of the unconditional model for one sample: the structure of c,
-        leaves without the batch axis or with a batch axis of 1.
+      unconditional: see above.
+      weight: w, a number (a leaf: new weights do not recompile), or a function of c
+        that returns `(batch,)`, as `lambda c: c["w"]`: numbers that belong to the
+        samples travel in c, which is cut into batches together with x.
+      weak: see above.
+      null: the structure of c with leaves for one sample, without the batch axis or
+        with a batch axis of 1; or a function of c that returns it, with or without the
+        batch axis, as `lambda c: {**c, "text": c["negative"]}`.
+      interval: (low, high) in library time; w = 0 outside of low <= t < high (high = 1
+        includes t = 1). Both evaluations are made at all times. For an interval of
+        noise levels: `schedule.time_at_nsr(sigma)`.
+      rescale: phi in [0, 1]: the v-prediction of the guided field, v = alpha eps -
+        sigma x_1, is scaled towards the standard deviation that it has without
+        guidance, sample by sample: v <- (phi std(v_u) / std(v) + 1 - phi) v. On
+        variance-preserving paths this scales u itself, which is -v up to a factor.
+      schedule: the path of the field, needed by `rescale`.
 
     Raises:
-      ValueError: unless exactly one of `unconditional` and `null` is given, for a
-        weight of more than one axis, and at the call where `null` and c do not match.
+      ValueError: unless exactly one of `unconditional`, `weak` and `null` is given, for
+        a weight with a batch axis, an interval that is none, a phi outside [0, 1] or
+        without a schedule; and at the call where `null` and c do not match.
 
-    Reference: Ho and Salimans (2022), arXiv 2207.12598, equation 6, in velocities.
+    Reference: Ho and Salimans (2022), arXiv 2207.12598, equation 6, in velocities;
+    Karras et al. (2024), arXiv 2406.02507 (weak); Kynkaanniemi et al. (2024), arXiv
+    2404.07724, equation 5 (interval); Lin et al. (2023), arXiv 2305.08891, equations
+    15 and 16 (rescale).
     """
-    conditional = as_field(conditional)
-    weight = jnp.asarray(weight, float)
-    if weight.ndim > 1:
-        raise ValueError(f"weight must be a scalar or (batch,); got {weight.shape}")
-    if (unconditional is None) == (null is None):
+    others = {"unconditional": unconditional, "weak": weak, "null": null}
+    given = [name for name, other in others.items() if other is not None]
+    if len(given) != 1:
         raise ValueError(
-            "guide needs exactly one of unconditional (a second field) and null (the "
-            "conditioning that means none); got "
-            + ("neither" if null is None else "both")
+            "guide needs exactly one of unconditional (a field without c), weak (a "
+            "field that sees c) and null (the conditioning that means none); got "
+            + (" and ".join(given) if given else "none")
         )
-    if null is None:
-        return Partial(_two_calls, conditional, as_field(unconditional), weight)
-    return Partial(_one_call, conditional, null, weight)
-
-
-def _combine(u, u_uncond, weight, x):
-    w = per_sample(to_batch(weight, x), x)
-    return (u + w * (u - u_uncond)).astype(x.dtype)
-
-
-def _two_calls(
-    conditional: Callable,
-    unconditional: Callable,
-    weight: Any,
-    t: BatchTime,
-    x: State,
-    c: Conditioning = None,
-) -> State:
-    t = to_batch(t, x)
-    u = evaluate(conditional, t, x, c)
-    return _combine(u, evaluate(unconditional, t, x), weight, x)
-
-
-def _one_call(
-    conditional: Callable,
-    null: Any,
-    weight: Any,
-    t: BatchTime,
-    x: State,
-    c: Conditioning = None,
-) -> State:
-    got, known = jax.tree.structure(c), jax.tree.structure(null)
-    if got != known:
-        raise ValueError(
-            f"guide: c must have the structure of null, {known}; got {got}"
+    style = _style(interval, rescale, schedule)
+    if null is not None:
+        return compose(
+            conditional,
+            [null],
+            [weight],
+            interval=interval,
+            rescale=rescale,
+            schedule=schedule,
         )
-    twice = lambda a, b: jnp.concatenate([a, b])
-    with_null = lambda a, b: twice(
-        a, jnp.broadcast_to(jnp.asarray(b, a.dtype), a.shape)
+    return Partial(
+        _Guided(style, sees_c=weak is not None),
+        as_field(conditional),
+        as_field(weak if unconditional is None else unconditional),
+        _weight(weight),
     )
-    t = to_batch(t, x)
-    c = jax.tree.map(with_null, jax.tree.map(jnp.asarray, c), null)
-    u, u_uncond = jnp.split(evaluate(conditional, twice(t, t), twice(x, x), c), 2)
-    return _combine(u, u_uncond, weight, x)
+
+
+def compose(
+    field: Any,
+    nulls: Sequence[Any],
+    weights: Sequence[Any],
+    *,
+    interval: tuple[float, float] | None = None,
+    rescale: float = 0.0,
+    schedule: Schedule | None = None,
+) -> Partial:
+    """Guidance by several conditions with own weights, in one call.
+
+        u + sum_(k=1)^K w_k (u_k - u_(k-1)),    u_k = u(t, x, null_k(c)),    u_K = u
+
+    The conditionings go from the one that says least, `nulls[0]`, to c. With K = 1 this
+    is `guide(field, null=nulls[0])`. InstructPix2Pix has K = 2: `nulls` are (neither
+    image nor text, the image alone), `weights` (s_image - 1, s_text - 1).
+
+    Args:
+      field: `field(t, x, c)`.
+      nulls: K conditionings or functions of c, each as `null` of `guide`.
+      weights: K numbers or functions of c, each as `weight` of `guide`.
+      interval, rescale, schedule: as in `guide`.
+
+    Raises:
+      ValueError: for no nulls or another number of weights; and as `guide`.
+
+    Reference: Brooks et al. (2023), arXiv 2211.09800, equation 3.
+    """
+    nulls, weights = list(nulls), list(weights)
+    if not nulls or len(nulls) != len(weights):
+        raise ValueError(
+            f"compose needs one weight per null; got {len(nulls)} nulls and "
+            f"{len(weights)} weights"
+        )
+    nulls = tuple(as_callable(n, "null") if callable(n) else n for n in nulls)
+    return Partial(
+        _Composed(_style(interval, rescale, schedule)),
+        as_field(field),
+        nulls,
+        tuple(map(_weight, weights)),
+    )
+
+
+def _weight(weight: Any) -> Any:
+    if callable(weight):
+        return as_callable(weight, "weight")
+    weight = jnp.asarray(weight, float)
+    if weight.ndim:
+        raise ValueError(
+            f"weight must be one number, or a function of c; got shape {weight.shape}. "
+            'Weights that belong to the samples travel in c: weight=lambda c: c["w"]'
+        )
+    return weight
 
 
 @dataclass(frozen=True)
-class _Threshold:
-    schedule: Schedule
-    quantile: float
-    maximum: float
+class _Style:
+    """Where and how differences are added: static, compared by value."""
+
+    interval: tuple[float, float] | None
+    rescale: float
+    schedule: Schedule | None
+
+    def combine(self, u, differences, weights, t, x, c):
+        """u + sum_k w_k differences_k, inside of the interval, rescaled."""
+        guided = u
+        for weight, difference in zip(weights, differences, strict=True):
+            w = to_batch(weight(c) if callable(weight) else weight, x)
+            if self.interval is not None:
+                low, high = self.interval
+                w = jnp.where((t >= low) & ((t < high) | (high == 1)), w, 0)
+            guided = guided + per_sample(w, x) * difference
+        return (self._rescaled(guided, u, t, x) if self.rescale else guided).astype(
+            x.dtype
+        )
+
+    def _rescaled(self, guided, u, t, x):
+        assert self.schedule is not None
+        alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
+        w, r = sigma * d_alpha - alpha * d_sigma, alpha**2 + sigma**2
+        v = lambda u: ((alpha * d_alpha + sigma * d_sigma) * x - r * u) / w
+        axes = tuple(range(1, x.ndim))
+        std = lambda v: jnp.std(v, axis=axes, keepdims=True)
+        of_guided = std(v(guided))
+        # A constant v has nothing to scale.
+        ratio = jnp.where(
+            of_guided > 0, std(v(u)) / jnp.where(of_guided > 0, of_guided, 1), 1
+        )
+        return guided - (w / r) * self.rescale * (ratio - 1) * v(guided)
+
+    def jumps(self) -> tuple[float, ...]:
+        return self.interval or ()
+
+
+def _style(interval, rescale, schedule) -> _Style:
+    if interval is not None:
+        interval = tuple(float(t) for t in interval)
+        if len(interval) != 2 or not 0 <= interval[0] < interval[1] <= 1:
+            raise ValueError(
+                "interval must be (low, high) with 0 <= low < high <= 1 in library "
+                f"time, 0 at the noise; got {interval}"
+            )
+    if not 0 <= rescale <= 1:
+        raise ValueError(f"rescale must lie in [0, 1]; got {rescale}")
+    if rescale and schedule is None:
+        raise ValueError(
+            "rescale acts on the v-prediction, alpha eps - sigma x_1: give schedule=, "
+            "the path of the field"
+        )
+    return _Style(interval, float(rescale), schedule)
+
+
+@dataclass(frozen=True)
+class _Guided:
+    style: _Style
+    sees_c: bool
 
     def __call__(
-        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+        self,
+        conditional: Callable,
+        other: Callable,
+        weight: Any,
+        t: BatchTime,
+        x: State,
+        c: Conditioning = None,
     ) -> State:
         t = to_batch(t, x)
-        u = evaluate(field, t, x, c)
-        alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
-        w = sigma * d_alpha - alpha * d_sigma
-        x_1 = (sigma * u - d_sigma * x) / w
-        size = jnp.quantile(
-            jnp.abs(x_1).reshape(x.shape[0], -1), self.quantile, axis=-1
+        u = evaluate(conditional, t, x, c)
+        u_0 = evaluate(other, t, x, c if self.sees_c else None)
+        return self.style.combine(u, [u - u_0], [weight], t, x, c)
+
+    def path(self, conditional: Any, other: Any, weight: Any) -> Schedule | None:
+        return agree(self.style.schedule, schedule_of(conditional), schedule_of(other))
+
+    def jumps(self, conditional: Any, other: Any, weight: Any) -> tuple[float, ...]:
+        return (*self.style.jumps(), *jumps_of(conditional), *jumps_of(other))
+
+
+@dataclass(frozen=True)
+class _Composed:
+    style: _Style
+
+    def __call__(
+        self,
+        field: Callable,
+        nulls: tuple,
+        weights: tuple,
+        t: BatchTime,
+        x: State,
+        c: Conditioning = None,
+    ) -> State:
+        t, n = to_batch(t, x), len(nulls) + 1
+        c = jax.tree.map(jnp.asarray, c)
+        rows = [c, *(_like(null, c) for null in nulls)]
+        stack = lambda *parts: jnp.concatenate(parts)
+        out = evaluate(
+            field, stack(*n * [t]), stack(*n * [x]), jax.tree.map(stack, *rows)
         )
-        s = per_sample(jnp.maximum(size, self.maximum), x)
-        clipped = jnp.clip(x_1, -s, s) * (self.maximum / s)
-        # With eps = (x - alpha x_1)/sigma, du = (W/sigma) dx_1: u comes back bitwise
-        # where nothing is clipped. At sigma = 0 the path leaves no room to move x_1.
-        inside = sigma > 0
-        gain = jnp.where(inside, w / jnp.where(inside, sigma, 1), 0)
-        return (u + gain * (clipped - x_1)).astype(x.dtype)
+        u, *less = jnp.split(out, n)
+        differences = [b - a for a, b in zip(less, [*less[1:], u], strict=True)]
+        return self.style.combine(u, differences, weights, t, x, c)
+
+    def path(self, field: Any, nulls: Any, weights: Any) -> Schedule | None:
+        return agree(self.style.schedule, schedule_of(field))
+
+    def jumps(self, field: Any, nulls: Any, weights: Any) -> tuple[float, ...]:
+        return (*self.style.jumps(), *jumps_of(field))
 
 
-def threshold(
-    field: Any, schedule: Schedule, quantile: float = 0.995, maximum: float = 1.0
-) -> Partial:
-    """Dynamic thresholding of the field's data prediction, sample by sample.
+def _like(null: Any, c: Conditioning) -> Any:
+    """The null conditioning of every sample, in the shapes and dtypes of c."""
+    of_c = callable(null)
+    null = null(c) if of_c else null
+    got, known = jax.tree.structure(c), jax.tree.structure(null)
+    if got != known:
+        raise FieldError(
+            f"guide: c must have the structure of null, {known}; got {got}"
+        )
 
-        s = max(quantile of |x_1|, maximum),    x_1 <- clip(x_1, -s, s) maximum / s,
-        eps <- (x - alpha x_1) / sigma,         u = alpha' x_1 + sigma' eps
+    def like(null, c):
+        null, one = jnp.asarray(null, c.dtype), c.shape[1:]
+        batched = null.ndim == c.ndim
+        if batched and null.shape[0] != 1 and not of_c:
+            raise FieldError(
+                f"guide: null describes one sample, {one} or {(1, *one)}; got "
+                f"{null.shape}. A null that differs between samples travels in c and "
+                'is given as a function of it: null=lambda c: {**c, "text": '
+                'c["negative"]}'
+            )
+        try:
+            return jnp.broadcast_to(null, c.shape)
+        except ValueError as error:
+            raise FieldError(
+                f"guide: null must have the shape of one sample of c, {one}; got "
+                f"{null.shape}"
+            ) from error
 
-    A sample whose prediction stays within `maximum` keeps its velocity bitwise. At
-    sigma = 0, where x is x_1 already, the field is left as it is.
-
-    Args:
-      field: the field, of any kind of model.
-      schedule: the path of the field.
-      quantile: in [0, 1], of the absolute values of one sample.
-      maximum: the range of the data, > 0: data lie in [-maximum, maximum].
-
-    Raises:
-      ValueError: for a quantile outside [0, 1] or a maximum <= 0.
-
-    Reference: Saharia et al. (2022), arXiv 2205.11487, section 2.3.
-    """
-    if not 0 <= quantile <= 1:
-        raise ValueError(f"quantile must lie in [0, 1]; got {quantile}")
-    if not maximum > 0:
-        raise ValueError(f"maximum must be positive; got {maximum}")
-    return Partial(
-        _Threshold(schedule, float(quantile), float(maximum)), as_field(field)
-    )
+    return jax.tree.map(like, null, c)

@@ -1,15 +1,18 @@
 """Flax modules, linen and nnx, as networks `(t, x, c) -> out`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 from flax import linen, nnx
+from flax.errors import InvalidRngError, ModifyScopeVariableError
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, State
-from bespoke_jax.core.calls import evaluate, to_batch
+from bespoke_jax.core.calls import FieldError, evaluate, to_batch
 from bespoke_jax.fields.base import check_name
+from bespoke_jax.fields.transforms import reverse as reversed_field
 
 _ORDERS: dict[str, Callable] = {
     "xt": lambda model, t, x, c: model(x, t) if c is None else model(x, t, c),
@@ -25,10 +28,28 @@ class _Linen:
     def __call__(
         self, variables: Any, t: BatchTime, x: State, c: Conditioning = None
     ) -> State:
-        # `method` hands over the module with its variables in scope.
-        network = lambda t, x, c=None: self.module.apply(
-            variables, t, x, c, method=lambda model, *args: self.call(model, *args)
-        )
+        name = type(self.module).__name__
+
+        def network(t, x, c=None):
+            # `method` hands over the module with its variables in scope.
+            method = lambda model, *args: self.call(model, *args)
+            try:
+                out = self.module.apply(variables, t, x, c, method=method)
+            except InvalidRngError as error:
+                raise FieldError(
+                    f"{name} draws random numbers in its call ({_reason(error)}): a "
+                    "field has none. Call it in evaluation mode, "
+                    "call=lambda model, t, x, c: model(x, t, deterministic=True) or "
+                    "train=False"
+                ) from error
+            except ModifyScopeVariableError as error:
+                raise FieldError(
+                    f"{name} updates a variable in its call ({_reason(error)}): a "
+                    "field keeps no state. Call it in evaluation mode, "
+                    "call=lambda model, t, x, c: model(x, t, train=False)"
+                ) from error
+            return _one_output(out, name)
+
         return evaluate(network, to_batch(t, x), x, c)
 
 
@@ -40,7 +61,7 @@ class _Nnx:
     def __call__(
         self, state: Any, t: BatchTime, x: State, c: Conditioning = None
     ) -> State:
-        model = nnx.merge(self.graphdef, state)
+        model = nnx.merge(self.graphdef, state, copy=True)
         network = lambda t, x, c=None: self.call(model, t, x, c)
         return evaluate(network, to_batch(t, x), x, c)
 
@@ -51,6 +72,7 @@ def from_flax(
     *,
     order: str = "xt",
     call: Callable | None = None,
+    reverse: bool = False,
 ) -> Partial:
     """The network `(t, x, c=None) -> out` of a Flax module and its weights.
 
@@ -58,20 +80,29 @@ def from_flax(
     `from_prediction`. The module is called as `module(x, t)`, or `module(x, t, c)`
     where conditioning is given, with t of shape `(batch,)`; its output is cast to the
     dtype of x, so that a bfloat16 network serves float32 states. The weights are leaves
-    of the result, the module is compared by value.
+    of the result, the module is compared by value. Later changes of an nnx module do
+    not reach the field.
 
     Args:
-      module: a `flax.linen` module, or a `flax.nnx` module in evaluation mode (updates
-        that a call makes to its state are dropped).
+      module: a `flax.linen` module, or a `flax.nnx` module in evaluation mode. What an
+        nnx module writes to its variables in a call (counters, caches) is dropped.
       variables: linen: the variables, `{"params": ...}`; nnx: None.
       order: "xt" or "tx", the order of the module's first two arguments.
       call: `call(model, t, x, c) -> out` for any other signature, where `model(...)`
-        calls the module with its weights; it takes the place of `order`. Define it
-        once: functions are compared by identity.
+        calls the module with its weights; it takes the place of `order`. It selects
+        the prediction where the module returns several things, and the evaluation
+        mode of a linen module. Define it once: functions are compared by identity.
+      reverse: the module is a velocity whose time runs from data to noise, as in
+        `transforms.reverse`: the result is -module(x, 1 - t). For velocities alone; a
+        network on its way to `from_prediction` is not reversed, its time is named
+        there.
 
     Raises:
-      ValueError: for linen without variables, nnx with variables, an unknown order,
-        anything else than a Flax module, and a module that cannot be hashed.
+      ValueError: for linen without variables, nnx with variables, an nnx layer in
+        training mode, an unknown order, anything else than a Flax module, and a module
+        that cannot be hashed. At the call for a module that returns something else
+        than one array, and for a linen module that draws random numbers or updates a
+        variable.
     """
     check_name("order", order, _ORDERS)
     call = _ORDERS[order] if call is None else call
@@ -81,19 +112,55 @@ def from_flax(
                 f"the linen module {type(module).__name__} needs its variables: "
                 'from_flax(module, {"params": params})'
             )
-        return Partial(_hashable(_Linen(module, call), module), variables)
+        network = Partial(_hashable(_Linen(module, call), module), variables)
+        return reversed_field(network) if reverse else network
     if isinstance(module, nnx.Module):
         if variables is not None:
             raise ValueError(
                 f"the nnx module {type(module).__name__} holds its own weights: "
                 f"expected variables=None, got {type(variables).__name__}"
             )
+        _check_evaluation_mode(module)
         graphdef, state = nnx.split(module)
-        return Partial(_hashable(_Nnx(graphdef, call), module), state)
+        # Variables of our own: those of `split` are those of the module.
+        state = jax.tree.map(lambda leaf: leaf, state)
+        network = Partial(_hashable(_Nnx(graphdef, call), module), state)
+        return reversed_field(network) if reverse else network
     raise ValueError(
         f"expected a flax.linen or flax.nnx module, got {type(module).__name__}; "
         "a function network(t, x) needs no from_flax"
     )
+
+
+def _check_evaluation_mode(module: nnx.Module) -> None:
+    """Dropout (`deterministic`) and BatchNorm (`use_running_average`), any layer."""
+    for path, layer in nnx.iter_modules(module):
+        training = [
+            name
+            for name in ("deterministic", "use_running_average")
+            if getattr(layer, name, None) is False
+        ]
+        if training:
+            where = ".".join(["model", *map(str, path)])
+            raise ValueError(
+                f"{where} ({type(layer).__name__}) is in training mode "
+                f"({training[0]}=False): call model.eval() before from_flax"
+            )
+
+
+def _one_output(out: Any, name: str) -> Any:
+    if isinstance(out, tuple | list | Mapping):
+        keys = out if isinstance(out, Mapping) else range(len(out))
+        raise FieldError(
+            f"{name} returns a {type(out).__name__} with the entries "
+            f"{', '.join(map(str, keys))}, a field one array: select it with "
+            f"call=lambda model, t, x, c: model(x, t)[{next(iter(keys), 0)!r}]"
+        )
+    return out
+
+
+def _reason(error: Exception) -> str:
+    return str(error).split(" (http")[0].rstrip(".")
 
 
 def _hashable(function: Any, module: Any) -> Any:

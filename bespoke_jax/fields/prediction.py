@@ -6,66 +6,23 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
-from bespoke_jax.core.calls import as_field, evaluate, to_batch
+from bespoke_jax.core.calls import FieldError, as_field, evaluate, to_batch
 from bespoke_jax.fields.base import as_callable, check_name, coefficients
-
-
-# Each kind: (beta, gamma) of u = beta x + gamma out, from alpha = a, sigma = s and
-# their rates. Only the divisions that the algebra leaves are made, so each form is as
-# regular as its prediction: noise and score divide by alpha, data by sigma, the others
-# by neither.
-def _noise(a, s, da, ds, sd):
-    return da / a, (ds * a - s * da) / a
-
-
-def _data(a, s, da, ds, sd):
-    return ds / s, (da * s - ds * a) / s
-
-
-def _velocity(a, s, da, ds, sd):
-    return jnp.zeros_like(a), jnp.ones_like(a)
-
-
-def _v(a, s, da, ds, sd):
-    r = a**2 + s**2
-    return (a * da + s * ds) / r, (ds * a - s * da) / r
-
-
-def _score(a, s, da, ds, sd):
-    return da / a, -s * (ds * a - s * da) / a
-
-
-def _edm(a, s, da, ds, sd):
-    # D = c_skip x/alpha + c_out F put into the data form; sigma cancels.
-    r = s**2 + (a * sd) ** 2
-    return (s * ds + sd**2 * a * da) / r, sd * (s * da - ds * a) / jnp.sqrt(r)
-
-
-_KINDS: dict[str, Callable] = {
-    "noise": _noise,
-    "data": _data,
-    "velocity": _velocity,
-    "v": _v,
-    "score": _score,
-    "edm": _edm,
-}
-_DIVIDE_BY_ALPHA = ("noise", "score")
-
-_TIMES: dict[str, Callable] = {
-    "t": lambda t, schedule: t,
-    "1-t": lambda t, schedule: 1 - t,
-    "999t": lambda t, schedule: 999 * t,
-    "1000t": lambda t, schedule: 1000 * t,
-    "999(1-t)": lambda t, schedule: 999 * (1 - t),
-    "1000(1-t)": lambda t, schedule: 1000 * (1 - t),
-    "1000(1-t)-1": lambda t, schedule: 1000 * (1 - t) - 1,
-    "sigma": lambda t, schedule: schedule.nsr(t),
-    "log_sigma/4": lambda t, schedule: -schedule.log_snr(t) / 4,
-}
-_INFINITE_AT_0 = ("sigma", "log_sigma/4")
+from bespoke_jax.fields.kinds import (
+    DIVIDE_BY_ALPHA,
+    INFINITE_AT_0,
+    KINDS,
+    SIGNS,
+    TIMES,
+    level_steps,
+    levels,
+    singular_at_data,
+)
+from bespoke_jax.fields.knowledge import agree, jumps_of, preimages, schedule_of
 
 
 @dataclass(frozen=True)
@@ -85,22 +42,50 @@ class _Prediction:
         c: Conditioning = None,
     ) -> State:
         t = to_batch(t, x)
+        if not isinstance(t, Tracer) and (t >= 1).any():
+            self.check_data_end()
         late = jnp.maximum(t, self.start) if self.start > 0 else t
-        t = late if self.kind in _DIVIDE_BY_ALPHA else t
+        t = late if self.kind in DIVIDE_BY_ALPHA else t
         if self.time is None:
             assert clock is not None
             tau = clock(t)
         else:
-            tau = _TIMES[self.time](
-                late if self.time in _INFINITE_AT_0 else t, self.schedule
+            tau = TIMES[self.time](
+                late if self.time in INFINITE_AT_0 else t, self.schedule
             )
         alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
-        beta, gamma = _KINDS[self.kind](alpha, sigma, d_alpha, d_sigma, self.sigma_data)
+        beta, gamma = KINDS[self.kind](alpha, sigma, d_alpha, d_sigma, self.sigma_data)
         # c_in x/alpha of Karras et al., with alpha cancelled.
         radius = jnp.sqrt(sigma**2 + (alpha * self.sigma_data) ** 2)
         network_x = (x / radius).astype(x.dtype) if self.kind == "edm" else x
-        out = evaluate(network, to_batch(tau, x), network_x, c)
+        out = evaluate(_with_time(network, tau), t, network_x, c)
         return (beta * x + gamma * out).astype(x.dtype)
+
+    def check_data_end(self) -> None:
+        if says := singular_at_data(self.kind, self.schedule, self.sigma_data):
+            raise FieldError(says)
+
+    def path(self, network: Any, clock: Any) -> Schedule | None:
+        return agree(self.schedule, schedule_of(network))
+
+    def jumps(self, network: Any, clock: Any) -> tuple[float, ...]:
+        frozen = self.kind in DIVIDE_BY_ALPHA or self.time in INFINITE_AT_0
+        steps = level_steps(self.schedule) if self.time == "level" else []
+        tau = clock if self.time is None else TIMES[self.time]
+        of_t = tau if self.time is None else lambda t: tau(t, self.schedule)
+        inner = preimages(of_t, jumps_of(network))
+        return (*((self.start,) if frozen else ()), *steps, *inner)
+
+
+def _with_time(network: Callable, tau: Any) -> Callable:
+    """The network at a time of its own, which stays an integer where it is one."""
+
+    def at_tau(t, x, c=None):
+        integer = jnp.issubdtype(jnp.result_type(tau), jnp.integer)
+        own = jnp.broadcast_to(tau, x.shape[:1]) if integer else to_batch(tau, x)
+        return network(own, x) if c is None else network(own, x, c)
+
+    return at_tau
 
 
 def from_prediction(
@@ -117,19 +102,33 @@ def from_prediction(
         "noise"     eps                 u = (a'/a) x + ((s'a - s a')/a) eps
         "data"      x_1                 u = (s'/s) x + ((a's - s'a)/s) x_1
         "velocity"  u
+        "noise-data"  eps - x_1       u = ((a' + s') x + (s'a - s a') out)/(a + s)
         "v"         a eps - s x_1       x_1 = (a x - s v)/(a^2 + s^2)
         "score"     -eps/s              u = (a'/a) x - s ((s'a - s a')/a) score
         "edm"       F of D = c_skip x/a + c_out F(c_in x/a),  D = x_1
 
-    with a = alpha_t, s = sigma_t. For "edm" the preconditioning is that of Karras et
-    al. at noise level s/a; the network sees x / sqrt(s^2 + (a sigma_data)^2), and
+    with a = alpha_t, s = sigma_t. On CondOT "velocity" is data - noise and "noise-data"
+    its negative: the output of SD3, FLUX, Wan and of most networks whose time runs from
+    data to noise. On any path, a network that predicts the velocity of that reversed
+    time goes through `reverse` instead. For "edm" the preconditioning is that of Karras
+    et al. at noise level s/a; the network sees x / sqrt(s^2 + (a sigma_data)^2), and
     nothing is divided by a or s. The other kinds see x.
 
     Noise and score forms divide by alpha. Where alpha starts at 0 (CondOT, Cosine,
     CosineVP) their field is frozen at the noise end: it is evaluated at
     max(t, time_at_log_snr(min_log_snr)), the clip of DPM-Solver. VP(0.1, 20) starts at
-    log SNR -5.02 and VE never divides, so neither is touched. At t = 1 the noise, data
-    and score forms are singular under most schedules: end before it.
+    log SNR -5.02 and VE never divides, so neither is touched.
+
+    At the data end, t = 1, the velocity is singular (x) or regular (-):
+
+                             noise  data  velocity  noise-data  v  score  edm
+        CondOT, Cosine         -     x       -          -       -    x     -
+        VP, CosineVP,
+        DiscreteVP             x     x       x          x       x    x     x
+        EDM, sigma_min > 0     -     -       -          -       -    -     -
+
+    On variance-preserving paths dsigma/dt = -inf there, whatever is predicted. End
+    before t = 1 where there is a cross.
 
     Args:
       network: `network(tau, x)` or `network(tau, x, c)`, tau `(batch,)`; a function or
@@ -137,23 +136,31 @@ def from_prediction(
       schedule: the path the network was trained on.
       kind: one of the names above.
       time: the time tau that the network expects: "t", "1-t", "999t", "1000t",
-        "999(1-t)", "1000(1-t)", "1000(1-t)-1" (index of a discrete DDPM), "sigma" (the
-        noise-to-signal ratio), "log_sigma/4" (its log over 4, as EDM networks take it),
-        or a function of t. The last two names are held at `min_log_snr` as well.
+        "999(1-t)", "1000(1-t)", "1000(1-t)-1"; for a schedule of N levels "N(1-t)-1",
+        the continuous index of a DDPM, and "level", the same rounded to an integer of
+        int32 in [0, N - 1] for embedding tables; "sigma" (the noise-to-signal ratio),
+        "log_sigma/4" (its log over 4, as EDM networks take it); or a function of t,
+        whose integers stay integers. The two sigma names are held at `min_log_snr` as
+        well. With "level" the field jumps between the levels: run solvers at the times
+        of the levels, or "N(1-t)-1" where the network takes any number.
       sigma_data: standard deviation of the data, for "edm".
       min_log_snr: log(alpha/sigma) below which to freeze; `-inf` for never.
 
     Raises:
-      ValueError: for an unknown kind or time.
+      ValueError: for an unknown kind or time, and a time in levels on a schedule that
+        has none. Outside of `jit` also at the call for t = 1 where the velocity is
+        singular.
 
     Reference: Salimans and Ho (2022), arXiv 2202.00512, appendix D; Karras et al.
     (2022), arXiv 2206.00364, equation 7; Shaul et al. (2024), arXiv 2310.19075,
     equation 23; Lu et al. (2022), arXiv 2206.00927.
     """
     network = as_field(network)
-    check_name("kind", kind, _KINDS)
+    check_name("kind", kind, KINDS, SIGNS)
     if isinstance(time, str):
-        check_name("time", time, _TIMES)
+        check_name("time", time, TIMES)
+        if time in ("level", "N(1-t)-1"):
+            levels(schedule)
         name, clock = time, None
     else:
         name, clock = None, as_callable(time, "time")
@@ -187,6 +194,12 @@ class _Endpoint:
         if self.kind == "data":
             return ((sigma * u - d_sigma * x) / w).astype(x.dtype)
         return ((d_alpha * x - alpha * u) / w).astype(x.dtype)
+
+    def path(self, field: Any) -> Schedule | None:
+        return agree(self.schedule, schedule_of(field))
+
+    def jumps(self, field: Any) -> tuple[float, ...]:
+        return jumps_of(field)
 
 
 def data_prediction(field: Any, schedule: Schedule) -> Partial:

@@ -13,11 +13,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
 from bespoke_jax.fields.base import as_callable, coefficients
+from bespoke_jax.fields.knowledge import jumps_of, preimages, schedule_of
 
 
 def scale_time(field: Any, scale: Any, time: Any) -> Partial:
@@ -39,31 +41,73 @@ def scale_time(field: Any, scale: Any, time: Any) -> Partial:
     Reference: Shaul et al. (2024), arXiv 2310.19075, equation 16.
     """
     return Partial(
-        _scaled,
+        _Scaled(),
         as_field(field),
         as_callable(scale, "scale"),
         as_callable(time, "time"),
     )
 
 
-def _scaled(
-    field: Callable,
-    scale: Callable,
-    time: Callable,
-    t: BatchTime,
-    x: State,
-    c: Conditioning = None,
-) -> State:
-    r = to_batch(t, x)
-    value_and_rate = lambda f: jax.vmap(
-        lambda r: jax.jvp(
-            lambda r: jnp.asarray(f(r), r.dtype), (r,), (jnp.ones_like(r),)
-        )
-    )(r)
-    (s, ds), (t, dt) = value_and_rate(scale), value_and_rate(time)
-    s, ds, dt = (per_sample(a, x) for a in (s, ds, dt))
-    u = evaluate(field, t, (x / s).astype(x.dtype), c)
-    return ((ds / s) * x + dt * s * u).astype(x.dtype)
+@dataclass(frozen=True)
+class _Scaled:
+    def __call__(
+        self,
+        field: Callable,
+        scale: Callable,
+        time: Callable,
+        t: BatchTime,
+        x: State,
+        c: Conditioning = None,
+    ) -> State:
+        r = to_batch(t, x)
+        value_and_rate = lambda f: jax.vmap(
+            lambda r: jax.jvp(
+                lambda r: jnp.asarray(f(r), r.dtype), (r,), (jnp.ones_like(r),)
+            )
+        )(r)
+        (s, ds), (t, dt) = value_and_rate(scale), value_and_rate(time)
+        s, ds, dt = (per_sample(a, x) for a in (s, ds, dt))
+        u = evaluate(field, t, (x / s).astype(x.dtype), c)
+        return ((ds / s) * x + dt * s * u).astype(x.dtype)
+
+    def path(self, field: Any, scale: Any, time: Any) -> None:
+        return None
+
+    def jumps(self, field: Any, scale: Any, time: Any) -> tuple[float, ...]:
+        return preimages(time, jumps_of(field))
+
+
+def reverse(field: Any) -> Partial:
+    """The field of a model whose time runs from data to noise.
+
+        u(t, x) = -v(1 - t, x)
+
+    for v = dx/dtau, tau = 1 - t. It is its own inverse: `reverse(reverse(field))` is
+    the field itself, and a solve of `reverse(field)` takes data to noise.
+
+    Raises:
+      ValueError: when `field` is not a field.
+    """
+    field = as_field(field)
+    if isinstance(field, Partial) and isinstance(field.func, Reversed):
+        return field.args[0]
+    return Partial(Reversed(), field)
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """The function of `reverse`: time 1 - t, and the sign of the velocity."""
+
+    def __call__(
+        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+    ) -> State:
+        return -evaluate(field, 1 - to_batch(t, x), x, c)
+
+    def path(self, field: Any) -> None:
+        return None
+
+    def jumps(self, field: Any) -> tuple[float, ...]:
+        return tuple(1 - t for t in jumps_of(field))
 
 
 @dataclass(frozen=True)
@@ -99,6 +143,18 @@ class _Changed:
         middle = self.old.log_snr(jnp.full((), 0.5, r.dtype))
         inner = self.old.time_at_log_snr(jnp.where(before | after, middle, value))
         return jnp.where(before, 0, jnp.where(after, 1, jnp.clip(inner, 0, 1)))
+
+    def path(self, field: Any) -> Schedule | None:
+        known = schedule_of(field)
+        return self.new if known is None or known == self.old else None
+
+    def jumps(self, field: Any) -> tuple[float, ...]:
+        # Where the new path leaves the old one, which is held there: a kink.
+        return tuple(
+            float(self.new.time_at_log_snr(value))
+            for value in (self.old.log_snr(t) for t in (0.0, *jumps_of(field), 1.0))
+            if np.isfinite(value)
+        )
 
 
 def change_schedule(field: Any, old: Schedule, new: Schedule) -> Partial:

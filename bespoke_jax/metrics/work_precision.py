@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bespoke_jax._types import Scalar
+from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
 from bespoke_jax.paths import Paths
@@ -112,11 +113,12 @@ def work_precision(
         )
     field = as_field(field)
     size = min(batch_size, paths.size)
-    first = _batch(paths, 0, size)
+    noises = (paths.x0, paths.c)
+    first = next(batches(noises, size))[2]
     programs: dict[tuple, tuple[Any, float]] = {}
     runs, points = [], []
     bar = tqdm(
-        _flat(solvers, float(paths.end)),
+        _flat(solvers, (float(paths.start), float(paths.end))),
         desc="compare",
         unit="solver",
         disable=not progress,
@@ -130,8 +132,8 @@ def work_precision(
             program = _SAMPLE.lower(field, numbers, *first).compile()
             programs[shapes] = program, time.perf_counter() - began
         program, compile_seconds = programs[shapes]
-        starts = range(0, paths.size, size)
-        parts = [program(field, numbers, *_batch(paths, i, size)) for i in starts]
+        cut = batches(noises, size)
+        parts = [program(field, numbers, *batch) for _, _, batch in cut]
         x = jnp.concatenate(parts)[: paths.size]
         runs.append(partial(program, field, numbers, *first))
         points.append(
@@ -158,14 +160,17 @@ def work_precision(
 _SAMPLE = jax.jit(lambda field, solver, x0, c: sample(field, solver, x0, c=c))
 
 
-def _flat(solvers, end: float) -> list[tuple[str, Solver]]:
+def _flat(solvers, interval: tuple[float, float]) -> list[tuple[str, Solver]]:
     tasks = []
     for name, given in solvers.items():
         for solver in [given] if isinstance(given, Solver) else given:
-            if not np.isclose(float(check_form(solver).end), end, atol=1e-6):
+            form = check_form(solver)
+            own = float(form.t[0]), float(form.end)
+            if not np.allclose(own, interval, atol=1e-6):
                 raise ValueError(
-                    f"{name} ends at t = {float(solver.end):g} and the paths at "
-                    f"{end:g}; their samples cannot be compared."
+                    f"{name} runs from t = {own[0]:g} to {own[1]:g} and the paths from "
+                    f"{interval[0]:g} to {interval[1]:g}; their samples cannot be "
+                    "compared."
                 )
             if any(name == other and solver.nfe == seen.nfe for other, seen in tasks):
                 raise ValueError(
@@ -176,12 +181,6 @@ def _flat(solvers, end: float) -> list[tuple[str, Solver]]:
     if not tasks:
         raise ValueError("work_precision needs at least one solver; got none.")
     return tasks
-
-
-def _batch(paths: Paths, start: int, size: int) -> tuple[Any, Any]:
-    """Noises and conditioning of one batch; the last one begins again at the first."""
-    index = np.arange(start, start + size) % paths.size
-    return jax.tree.map(lambda leaf: leaf[index], (paths.x0, paths.c))
 
 
 def _seconds(run) -> float:

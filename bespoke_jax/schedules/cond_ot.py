@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bespoke_jax.schedules._path import RatioPath
+from bespoke_jax.schedules._closed import RatioPath
 
 
 @dataclass(frozen=True)

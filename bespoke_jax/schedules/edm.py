@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from bespoke_jax.schedules._path import Path, positive
+from bespoke_jax.schedules._closed import ClosedForm, positive
 
 
 @dataclass(frozen=True)
-class EDM(Path):
+class EDM(ClosedForm):
     """Variance exploding: alpha = 1, sigma from sigma_max (t=0) to sigma_min (t=1).
 
     sigma = (sigma_max^(1/rho) + t (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho, so that

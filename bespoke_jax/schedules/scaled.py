@@ -4,39 +4,69 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from bespoke_jax.schedules._path import Path, positive
+import jax
+import numpy as np
+
+from bespoke_jax._types import Schedule
+from bespoke_jax.schedules._closed import AnyTimes, positive
 
 
 @dataclass(frozen=True)
-class Scaled(Path):
+class Scaled:
     """The path of `base` with noise of standard deviation sigma_0: sigma times sigma_0.
 
     Solving on it a model that was trained on `base` (`fields.change_schedule`,
     `families.from_schedules`) puts, for sigma_0 > 1, more evaluations near the noise,
-    as strong guidance needs. x(0) is sigma_0 times that of the base path.
+    as strong guidance needs. x(0) is sigma_0 times that of the base path. `base` is any
+    `Schedule`.
 
     Raises ValueError unless sigma_0 > 0. Shaul et al., 2024, arXiv 2403.01329,
     equation 14; their sigma_0 is 5 or 10 for text to image.
     """
 
-    base: Any
+    base: Schedule
     sigma_0: float | int = 5.0
 
     def __post_init__(self):
         positive("Scaled", sigma_0=self.sigma_0)
 
-    def _path(self, xp, t):
-        alpha, sigma = self.base._path(xp, t)
+    @property
+    def joints(self) -> Any:
+        """Times at which the rates of the base path jump."""
+        return joints(self.base)
+
+    def __call__(self, t: AnyTimes) -> tuple[Any, Any]:
+        """`(alpha, sigma_0 sigma)` of the base path."""
+        alpha, sigma = self.base(t)
         return alpha, self.sigma_0 * sigma
 
-    def _nsr(self, xp, t):
-        return self.sigma_0 * self.base._nsr(xp, t)
+    def rates(self, t: AnyTimes) -> tuple[Any, Any]:
+        """`(d alpha / dt, d sigma / dt)`."""
+        d_alpha, d_sigma = self.base.rates(t)
+        return d_alpha, self.sigma_0 * d_sigma
 
-    def _log_snr(self, xp, t):
-        return self.base._log_snr(xp, t) - math.log(self.sigma_0)
+    def nsr(self, t: AnyTimes) -> Any:
+        """Noise-to-signal ratio sigma / alpha."""
+        return self.sigma_0 * self.base.nsr(t)
 
-    def _time_at_nsr(self, xp, r):
-        return self.base._time_at_nsr(xp, r / self.sigma_0)
+    def log_snr(self, t: AnyTimes) -> Any:
+        """Half log-SNR log(alpha / sigma)."""
+        return self.base.log_snr(t) - math.log(self.sigma_0)
 
-    def _time_at_log_snr(self, xp, l):
-        return self.base._time_at_log_snr(xp, l + math.log(self.sigma_0))
+    def time_at_nsr(self, value: AnyTimes) -> Any:
+        """Inverse of `nsr`."""
+        return self.base.time_at_nsr(as_times(value) / self.sigma_0)
+
+    def time_at_log_snr(self, value: AnyTimes) -> Any:
+        """Inverse of `log_snr`."""
+        return self.base.time_at_log_snr(as_times(value) + math.log(self.sigma_0))
+
+
+def joints(schedule: Any) -> np.ndarray:
+    """The times inside (0, 1) at which a schedule says that its rates jump."""
+    return np.asarray(getattr(schedule, "joints", ()), np.float64)
+
+
+def as_times(value: AnyTimes) -> jax.Array | np.ndarray:
+    """JAX arrays as they are, anything else in NumPy float64."""
+    return value if isinstance(value, jax.Array) else np.asarray(value, np.float64)

@@ -35,14 +35,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.families import Family
-from bespoke_jax.paths import Paths
+from bespoke_jax.paths import Paths, rms
 from bespoke_jax.solver import sample
 from bespoke_jax.table import Solver
 
-# Samples in one call, which bounds memory; other counts of paths do not recompile.
-_CHUNK, _NUMBERS = 64, 8192
+# Samples in one call where the caller does not say: many of small samples.
+_BATCH, _NUMBERS = 64, 8192
 
 
 class Step(NamedTuple):
@@ -65,11 +66,23 @@ def robust(errors: Any, c: float) -> np.ndarray:
     return e if math.isinf(c) else c * np.log1p(e / c)
 
 
-def errors(family: Family, theta: Any, field: Any, paths: Paths) -> np.ndarray:
+def errors(
+    family: Family,
+    theta: Any,
+    field: Any,
+    paths: Paths,
+    *,
+    batch_size: int | None = None,
+) -> np.ndarray:
     """Per-sample RMS end-point errors e_i, (N,) float64; inf where a solve diverged."""
     field, solver = as_field(field), _solver(family, theta)
-    e = _in_chunks(lambda part, _: _errors(field, solver, *part), paths)
+    e = _in_batches(lambda part, _: _errors(field, solver, *part), paths, batch_size)
     return np.where(np.isfinite(e), e, np.inf)
+
+
+def cost(nfe: int, paths: int, probes: int, tries: int) -> int:
+    """Network evaluations that a step spends at most."""
+    return nfe * paths * (1 + 2 * probes + tries)
 
 
 def step(
@@ -84,6 +97,7 @@ def step(
     probes: int = 3,
     tries: int = 6,
     before: np.ndarray | None = None,
+    batch_size: int | None = None,
 ) -> Step:
     """One Levenberg-Marquardt step; theta stays if no damping tried lowers the loss.
 
@@ -95,46 +109,33 @@ def step(
         probes: reverse passes per sample, at least 2 (or 1 for one-number samples).
         tries: lambdas to try.
         before: the errors at theta, if known.
+        batch_size: samples in one call, which bounds memory; None is 64, or more of
+            samples of few numbers.
 
     Raises:
-        ValueError: fewer than one probe, or a theta whose errors are not finite.
+        ValueError: too few probes, no try, or a theta whose errors are not finite.
     """
-    if probes < 1 or (probes < 2 and paths.x0[0].size > 1):
-        raise ValueError(f"probes must be at least 2; got {probes}.")
-    before = errors(family, theta, field, paths) if before is None else before
+    check_probes(probes, paths)
+    if tries < 1:
+        raise ValueError(f"tries must be at least 1; got {tries}.")
+    measure = partial(errors, family, field=field, paths=paths, batch_size=batch_size)
+    before = measure(theta) if before is None else before
     loss = float(np.mean(robust(before, c)))
     if not math.isfinite(loss):
         raise ValueError("the solver to improve diverges on some of the paths.")
     probes = min(probes, paths.x0[0].size)
-    field, solver = as_field(field), _solver(family, theta)
     flat, unravel = ravel_pytree(theta)
-    to_theta = np.asarray(_build_jacobian(family, theta), np.float64)
-
-    def pulled(part, number):
-        draw = jax.random.fold_in(key, number)
-        norm, rows = _rows(probes, field, solver, *part, draw)
-        return np.asarray(norm, np.float64), np.asarray(rows, np.float64) @ to_theta
-
-    norm, J = _in_chunks(pulled, paths)  # (N,), (N, probes, p)
-    good = np.isfinite(J).all((1, 2))
-    floor = 1e-3 * np.median(before)
-    e = np.maximum(before, floor)
-    weight = np.where(good, 1 / (e * (1 + e / c)), 0.0)
-    J = np.where(good[:, None, None], J, 0.0)
-    norm = np.where(good, norm, 0.0)
-    share = (paths.x0[0].size - 1) / max(probes - 1, 1)
-    scale = np.append(1.0, np.full(probes - 1, share))
-    gradient = np.einsum("i,i,ip->p", weight, norm, J[:, 0])
-    weighted = (J * np.sqrt(weight[:, None] * scale)[..., None]).reshape(-1, flat.size)
-    H = weighted.T @ weighted
+    gradient, H = _normal_equations(
+        family, theta, as_field(field), paths, before, key, c, probes, batch_size
+    )
     diagonal = np.diag(H) + 1e-12 * np.trace(H) + 1e-300
-    n, size = solver.nfe, paths.size
-    spent = n * size * (1 + 2 * probes)
+    solves = _solver(family, theta).nfe * paths.size
+    spent = solves * (1 + 2 * probes)
     for _ in range(tries):
         delta = np.linalg.solve(H + np.diag(damping * diagonal), -gradient)
         moved = unravel(flat + jnp.asarray(delta, flat.dtype))
-        after = errors(family, moved, field, paths)
-        spent += n * size
+        after = measure(moved)
+        spent += solves
         new = float(np.mean(robust(after, c)))
         if new < loss:
             return Step(moved, new, max(damping / 4, 1e-9), spent, after)
@@ -142,14 +143,45 @@ def step(
     return Step(theta, loss, damping, spent, before)
 
 
-def _in_chunks(f: Callable[[tuple, int], Any], paths: Paths) -> Any:
-    """f((x0, x1, c), number) on chunks of one size, the last filled up and cut."""
-    size = min(max(_CHUNK, _NUMBERS // paths.x0[0].size), paths.size)
-    parts = []
-    for number, start in enumerate(range(0, paths.size, size)):
-        index = np.arange(start, start + size) % paths.size
-        pick = lambda leaf, index=index: leaf[index]
-        parts.append(f(jax.tree.map(pick, (paths.x0, paths.x1, paths.c)), number))
+def check_probes(probes: int, paths: Paths) -> None:
+    """ValueError unless there are probes enough to see the curvature."""
+    least = min(2, paths.x0[0].size)
+    if probes < least:
+        raise ValueError(f"probes must be at least {least}; got {probes}.")
+
+
+def _normal_equations(family, theta, field, paths, before, key, c, probes, batch_size):
+    """(sum_i w_i J_i^T r_i, H) in float64, by the probed rows of every sample."""
+    solver = _solver(family, theta)
+    to_theta = np.asarray(_build_jacobian(family, theta), np.float64)
+
+    def pulled(part, number):
+        draw = jax.random.fold_in(key, number)
+        norm, rows = _rows(probes, field, solver, *part, draw)
+        return np.asarray(norm, np.float64), np.asarray(rows, np.float64) @ to_theta
+
+    norm, J = _in_batches(pulled, paths, batch_size)  # (N,), (N, probes, p)
+    good = np.isfinite(J).all((1, 2))
+    e = np.maximum(before, 1e-3 * np.median(before))
+    weight = np.where(good, 1 / (e * (1 + e / c)), 0.0)
+    J = np.where(good[:, None, None], J, 0.0)
+    norm = np.where(good, norm, 0.0)
+    share = (paths.x0[0].size - 1) / max(probes - 1, 1)
+    scale = np.append(1.0, np.full(probes - 1, share))
+    gradient = np.einsum("i,i,ip->p", weight, norm, J[:, 0])
+    weighted = (J * np.sqrt(weight[:, None] * scale)[..., None]).reshape(-1, J.shape[2])
+    return gradient, weighted.T @ weighted
+
+
+def _in_batches(
+    f: Callable[[tuple, int], Any], paths: Paths, batch_size: int | None
+) -> Any:
+    """f((x0, x1, c), number) on batches of one size, the last filled up and cut."""
+    most = batch_size or max(_BATCH, _NUMBERS // paths.x0[0].size)
+    # As equal as can be, so that little is computed to fill the last one up.
+    size = math.ceil(paths.size / math.ceil(paths.size / most))
+    data = (paths.x0, paths.x1, paths.c)
+    parts = [f(part, number) for number, (_, _, part) in enumerate(batches(data, size))]
     join = lambda *leaves: np.concatenate(leaves).astype(np.float64)[: paths.size]
     return jax.tree.map(join, *parts)
 
@@ -162,7 +194,7 @@ def _solver(family: Family, theta: Any) -> Solver:
 @jax.jit
 def _errors(field, solver, x0, x1, c):
     x = sample(field, solver, x0, c=c)
-    return jnp.sqrt(jnp.mean((x - x1) ** 2, axis=tuple(range(1, x.ndim))))
+    return rms(x - x1)
 
 
 @partial(jax.jit, static_argnums=0)

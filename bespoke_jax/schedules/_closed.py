@@ -1,6 +1,6 @@
-"""The interface all schedules share, written once over NumPy and JAX.
+"""Paths in closed form, written once over NumPy and JAX.
 
-A schedule writes its formulas with an array namespace `xp`; the public methods choose
+A path writes its formulas with an array namespace `xp`; the public methods choose
 it from their argument. Derivatives come from the same formulas: by `jvp` under JAX,
 and on the host by the complex step f'(t) = Im f(t + i h) / h, which has no subtraction
 and so is exact to rounding (Squire and Trapp, 1998). Formulas of `_path` therefore
@@ -20,15 +20,20 @@ from bespoke_jax._types import Arr, Times
 
 _STEP = 1e-100
 
-AnyTimes = Times | int | Int[Arr, " *times"]
+AnyTimes = Times | int | Int[Arr, " *times"] | np.number
 """Arguments of any shape, `schedule(1)` too. Results have that shape and are floating:
 NumPy float64 for numbers and NumPy arrays, JAX arrays for JAX arrays."""
 
 
+def floating(value: jax.Array) -> jax.Array:
+    """Integer times as floating ones."""
+    inexact = jnp.issubdtype(value.dtype, jnp.inexact)
+    return value if inexact else value.astype(float)
+
+
 def _evaluate(formula, value):
     if isinstance(value, jax.Array):
-        inexact = jnp.issubdtype(value.dtype, jnp.inexact)
-        return formula(jnp, value if inexact else value.astype(float))
+        return formula(jnp, floating(value))
     # Ends are honest infinities (nsr of CondOT at t=0), not accidents to warn about.
     with np.errstate(divide="ignore", over="ignore"):
         return formula(np, np.array(value, np.float64))
@@ -44,7 +49,7 @@ def _complex_step(formula, t):
     return slope(alpha), slope(sigma)
 
 
-class Path(abc.ABC):
+class ClosedForm(abc.ABC):
     """A Gaussian path; subclasses supply the formulas, each for a namespace `xp`."""
 
     @abc.abstractmethod
@@ -102,7 +107,7 @@ class Path(abc.ABC):
         return _evaluate(self._time_at_log_snr, value)
 
 
-class RatioPath(Path):
+class RatioPath(ClosedForm):
     """A path with alpha_0 = 0, whose ratio alone is accurate at both ends."""
 
     def _log_snr(self, xp, t):

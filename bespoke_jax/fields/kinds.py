@@ -1,0 +1,125 @@
+"""What networks predict, and the times they are called with: the tables of names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bespoke_jax._types import Schedule
+
+
+# Each kind: (beta, gamma) of u = beta x + gamma out, from alpha = a, sigma = s and
+# their rates. Only the divisions that the algebra leaves are made, so each form is as
+# regular as its prediction: noise and score divide by alpha, data by sigma, the others
+# by neither.
+def _noise(a, s, da, ds, sd):
+    return da / a, (ds * a - s * da) / a
+
+
+def _data(a, s, da, ds, sd):
+    return ds / s, (da * s - ds * a) / s
+
+
+def _velocity(a, s, da, ds, sd):
+    return jnp.zeros_like(a), jnp.ones_like(a)
+
+
+def _noise_data(a, s, da, ds, sd):
+    return (da + ds) / (a + s), (ds * a - s * da) / (a + s)
+
+
+def _v(a, s, da, ds, sd):
+    r = a**2 + s**2
+    return (a * da + s * ds) / r, (ds * a - s * da) / r
+
+
+def _score(a, s, da, ds, sd):
+    return da / a, -s * (ds * a - s * da) / a
+
+
+def _edm(a, s, da, ds, sd):
+    # D = c_skip x/alpha + c_out F put into the data form; sigma cancels.
+    r = s**2 + (a * sd) ** 2
+    return (s * ds + sd**2 * a * da) / r, sd * (s * da - ds * a) / jnp.sqrt(r)
+
+
+KINDS: dict[str, Callable] = {
+    "noise": _noise,
+    "data": _data,
+    "velocity": _velocity,
+    "noise-data": _noise_data,
+    "v": _v,
+    "score": _score,
+    "edm": _edm,
+}
+DIVIDE_BY_ALPHA = ("noise", "score")
+SIGNS = (
+    'A flow-matching network that returns data - noise predicts "velocity"; one that '
+    'returns noise - data (SD3, FLUX, Wan) predicts "noise-data". "epsilon", "sample" '
+    'and "v_prediction" of diffusers are "noise", "data" and "v"'
+)
+
+
+def levels(schedule: Any) -> int:
+    """The number N of levels of a discrete schedule, or of the one it wraps.
+
+    Raises:
+      ValueError: for a schedule that has none.
+    """
+    inner = schedule
+    while not hasattr(inner, "alphas_bar"):
+        inner = getattr(inner, "base", None)
+        if inner is None:
+            raise ValueError(
+                f"{schedule} has no discrete levels; time names with N and 'level' "
+                "need schedules.DiscreteVP, or give time as a function of t"
+            )
+    return len(inner.alphas_bar)
+
+
+def _level(t: Any, schedule: Schedule) -> Any:
+    n = levels(schedule)
+    return jnp.clip(jnp.round(n * (1 - t)) - 1, 0, n - 1).astype(jnp.int32)
+
+
+TIMES: dict[str, Callable] = {
+    "t": lambda t, schedule: t,
+    "1-t": lambda t, schedule: 1 - t,
+    "999t": lambda t, schedule: 999 * t,
+    "1000t": lambda t, schedule: 1000 * t,
+    "999(1-t)": lambda t, schedule: 999 * (1 - t),
+    "1000(1-t)": lambda t, schedule: 1000 * (1 - t),
+    "1000(1-t)-1": lambda t, schedule: 1000 * (1 - t) - 1,
+    "N(1-t)-1": lambda t, schedule: levels(schedule) * (1 - t) - 1,
+    "level": _level,
+    "sigma": lambda t, schedule: schedule.nsr(t),
+    "log_sigma/4": lambda t, schedule: -schedule.log_snr(t) / 4,
+}
+INFINITE_AT_0 = ("sigma", "log_sigma/4")
+
+
+def level_steps(schedule: Schedule) -> list[float]:
+    """The times at which "level" goes from one integer to the next."""
+    n = levels(schedule)
+    return [1 - (k + 0.5) / n for k in range(1, n)]
+
+
+def singular_at_data(kind: str, schedule: Schedule, sigma_data: float) -> str:
+    """Why the velocity of a kind is not finite at t = 1; empty where it is."""
+    with jax.ensure_compile_time_eval():
+        one = jnp.ones(())
+        parts = (*schedule(one), *schedule.rates(one))
+        finite = np.isfinite([*parts, *KINDS[kind](*parts, sigma_data)]).all()
+        if finite and not (kind == "score" and float(parts[1]) == 0):
+            return ""
+    cause = (
+        "dsigma/dt is infinite there"
+        if not np.isfinite(float(parts[3]))
+        else "it divides by sigma = 0 there"
+    )
+    return (
+        f"the velocity of a {kind!r} prediction on {schedule} is singular at t = 1 "
+        f"({cause}): end before it, as with end=1 - 1e-3"
+    )

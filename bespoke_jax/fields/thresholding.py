@@ -1,0 +1,76 @@
+"""Dynamic thresholding: field -> field."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jax.tree_util import Partial
+
+from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
+from bespoke_jax.fields.base import coefficients
+from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
+
+
+@dataclass(frozen=True)
+class _Threshold:
+    schedule: Schedule
+    quantile: float
+    maximum: float
+
+    def __call__(
+        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+    ) -> State:
+        t = to_batch(t, x)
+        u = evaluate(field, t, x, c)
+        alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
+        w = sigma * d_alpha - alpha * d_sigma
+        x_1 = (sigma * u - d_sigma * x) / w
+        size = jnp.quantile(
+            jnp.abs(x_1).reshape(x.shape[0], -1), self.quantile, axis=-1
+        )
+        s = per_sample(jnp.maximum(size, self.maximum), x)
+        clipped = jnp.clip(x_1, -s, s) * (self.maximum / s)
+        # With eps = (x - alpha x_1)/sigma, du = (W/sigma) dx_1: u comes back bitwise
+        # where nothing is clipped. At sigma = 0 the path leaves no room to move x_1.
+        inside = sigma > 0
+        gain = jnp.where(inside, w / jnp.where(inside, sigma, 1), 0)
+        return (u + gain * (clipped - x_1)).astype(x.dtype)
+
+    def path(self, field: Any) -> Schedule | None:
+        return agree(self.schedule, schedule_of(field))
+
+    def jumps(self, field: Any) -> tuple[float, ...]:
+        return jumps_of(field)
+
+
+def threshold(
+    field: Any, schedule: Schedule, quantile: float = 0.995, maximum: float = 1.0
+) -> Partial:
+    """Dynamic thresholding of the field's data prediction, sample by sample.
+
+        s = max(quantile of |x_1|, maximum),    x_1 <- clip(x_1, -s, s) maximum / s,
+        eps <- (x - alpha x_1) / sigma,         u = alpha' x_1 + sigma' eps
+
+    A sample whose prediction stays within `maximum` keeps its velocity bitwise. At
+    sigma = 0, where x is x_1 already, the field is left as it is.
+
+    Args:
+      field: the field, of any kind of model.
+      schedule: the path of the field.
+      quantile: in [0, 1], of the absolute values of one sample.
+      maximum: the range of the data, > 0: data lie in [-maximum, maximum].
+
+    Raises:
+      ValueError: for a quantile outside [0, 1] or a maximum <= 0.
+
+    Reference: Saharia et al. (2022), arXiv 2205.11487, section 2.3.
+    """
+    if not 0 <= quantile <= 1:
+        raise ValueError(f"quantile must lie in [0, 1]; got {quantile}")
+    if not maximum > 0:
+        raise ValueError(f"maximum must be positive; got {maximum}")
+    return Partial(
+        _Threshold(schedule, float(quantile), float(maximum)), as_field(field)
+    )
