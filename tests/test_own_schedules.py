@@ -12,7 +12,15 @@ from oracles import GAUSSIAN, field, gaussian_flow
 import bespoke_jax as bj
 from bespoke_jax import schedules
 from bespoke_jax._types import Schedule
-from bespoke_jax.schedules import VP, CondOT, Cosine, DiscreteVP, LogSNR, Scaled, Shifted
+from bespoke_jax.schedules import (
+    VP,
+    CondOT,
+    Cosine,
+    DiscreteVP,
+    LogSNR,
+    Scaled,
+    Shifted,
+)
 
 TIMES = np.concatenate([np.linspace(0, 1 - 1e-4, 97), np.geomspace(1e-6, 0.5, 9)])
 STEP = DiscreteVP((0.9, 0.5, 0.1, 0.02))
@@ -307,7 +315,13 @@ def test_log_snr_is_vdm():
 
 @pytest.mark.parametrize(
     "schedule",
-    [VP(1, 20.0), CondOT(), STEP, Scaled(VP()), Scaled(Shifted(STEP, 2), np.float64(3))],
+    [
+        VP(1, 20.0),
+        CondOT(),
+        STEP,
+        Scaled(VP()),
+        Scaled(Shifted(STEP, 2), np.float64(3)),
+    ],
     ids=name,
 )
 def test_cards_give_an_equal_schedule_back(schedule, tmp_path):
