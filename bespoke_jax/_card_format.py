@@ -1,13 +1,14 @@
 """The JSON of a card: how it is written, and every check made when it is read.
 
-Format 1, with None for what is not recorded:
+Format 2, with None for what is not recorded:
 
     format, format_version, created, versions,
     model, schedule {name, ...}, guidance, family, loss,
-    validation {rmse, start_rmse}, ground_truth {rtol, atol, certificate},
+    validation {rmse, start_rmse, judge, paths}, ground_truth {rtol, atol, certificate},
     cost {evaluations, seconds}, seed, notes,
     solver {dtype, end, nfe, rows [{t, a, p, q}, ...]}
 
+Format 1 has no judge and no paths in `validation`, and no schedule within a schedule.
 Numbers are the shortest decimals that give the same float64 back, hence bitwise.
 """
 
@@ -20,15 +21,20 @@ from typing import Any
 import numpy as np
 
 FORMAT = "bespoke_jax card"
-VERSION = 1
+VERSION = 2
 
 _TEXT = ("model", "family", "loss", "notes")
 _GROUPS = {
-    "validation": ("rmse", "start_rmse"),
+    "validation": ("rmse", "start_rmse", "judge", "paths"),
     "ground_truth": ("rtol", "atol", "certificate"),
     "cost": ("evaluations", "seconds"),
 }
-_INTEGERS = ("evaluations", "seed")
+_NEW = {"validation": ("judge", "paths")}
+"""What format 1 does not have."""
+_JUDGES = ("mean", "median")
+_DEPTH = 8
+"""Schedules within schedules: Scaled(Shifted(...)) is one."""
+_INTEGERS = ("evaluations", "paths", "seed")
 _KEYS = (
     "format",
     "format_version",
@@ -110,13 +116,16 @@ def parse(text: str) -> dict[str, Any]:
             "upgrade bespoke_jax to read this card"
         )
     if version < 1:
-        raise ValueError(f"format_version: expected 1, got {version}")
+        raise ValueError(f"format_version: expected 1 or 2, got {version}")
     _keys("the card", data, _KEYS)
     fields: dict[str, Any] = {key: _text(key, data[key]) for key in _TEXT}
     for group, keys in _GROUPS.items():
-        _keys(group, data[group], keys)
+        missing = _NEW.get(group, ()) if version == 1 else ()
+        _keys(group, data[group], tuple(key for key in keys if key not in missing))
         for key in keys:
-            fields[key] = _measure(f"{group}.{key}", key, data[group][key])
+            value = data[group].get(key)
+            check = _judge if key == "judge" else _measure
+            fields[key] = check(f"{group}.{key}", key, value)
     fields["seed"] = _measure("seed", "seed", data["seed"])
     guidance = data["guidance"]
     fields["guidance"] = guidance if guidance is None else _number("guidance", guidance)
@@ -170,20 +179,33 @@ def _solver(data: Any) -> dict[str, Any]:
     return {"dtype": dtype, "end": end, "rows": (t, a, p, q)}
 
 
-def _schedule(data: Any, of: str = "schedule") -> dict[str, Any] | None:
+def _schedule(
+    data: Any, where: str = "schedule", depth: int = 0
+) -> dict[str, Any] | None:
     if data is None:
         return None
-    _text(f"{of}.name", _object(of, data).get("name"))
+    _text(f"{where}.name", _object(where, data).get("name"))
     for key, value in data.items():
-        where = f"{of}.{key}"
-        if isinstance(value, dict):  # the schedule inside a Scaled or Shifted one
-            _schedule(value, where)
+        at = f"{where}.{key}"
+        if isinstance(value, dict):
+            if depth == _DEPTH:
+                raise ValueError(
+                    f"{at}: expected at most {_DEPTH} schedules within schedules"
+                )
+            _schedule(value, at, depth + 1)
         elif isinstance(value, list):
             for k, entry in enumerate(value):
-                _number(f"{where}[{k}]", entry)
+                _number(f"{at}[{k}]", entry)
         elif not (value is None or isinstance(value, str | bool)):
-            _number(where, value)
+            _number(at, value)
     return data
+
+
+def _judge(where: str, key: str, value: Any) -> str | None:
+    if value is not None and value not in _JUDGES:
+        known = " or ".join(f'"{judge}"' for judge in _JUDGES)
+        raise ValueError(f"{where}: expected {known}, got {_short(value)}")
+    return value
 
 
 def _measure(where: str, key: str, value: Any) -> float | int | None:

@@ -12,6 +12,9 @@ from jaxtyping import Float, PyTree
 
 Arr = jax.Array | np.ndarray
 
+Number = float | int | np.number
+"""A real number of Python or NumPy."""
+
 Scalar = Float[Arr, ""] | float
 Times = Float[Arr, " *times"] | float
 """Times, log-SNRs or NSRs of any shape; schedules act on them elementwise."""
@@ -35,7 +38,13 @@ class VelocityField(Protocol):
 
 @runtime_checkable
 class Schedule(Protocol):
-    """The Gaussian path x_t = alpha_t x_1 + sigma_t x_0 of a model."""
+    """The Gaussian path x_t = alpha_t x_1 + sigma_t x_0 of a model.
+
+    Methods act elementwise on times of any shape and are called with NumPy float64
+    arrays on the host and with JAX arrays and tracers elsewhere; `jax.numpy` serves
+    both. A path whose rates jump at known times inside (0, 1) has them, increasing, in
+    an attribute `joints`. `schedules.check` verifies that the methods agree.
+    """
 
     def __call__(self, t: Any, /) -> tuple[Any, Any]:
         """`(alpha, sigma)` at times t."""
@@ -54,9 +63,9 @@ class Schedule(Protocol):
         ...
 
     def time_at_log_snr(self, value: Any, /) -> Any:
-        """Exact inverse of `log_snr`."""
+        """Inverse of `log_snr`."""
         ...
 
     def time_at_nsr(self, value: Any, /) -> Any:
-        """Exact inverse of `nsr`."""
+        """Inverse of `nsr`."""
         ...

@@ -28,12 +28,15 @@ from bespoke_jax.table import Solver, validate
 class Card(NamedTuple):
     """A solver with its provenance; None and "" mean "not recorded".
 
-    `rmse` and `start_rmse` are validation RMSEs (per-sample RMS, mean over samples)
-    of the solver and of the one its fit started from. `rtol`, `atol` and `certificate`
+    `rmse` and `start_rmse` are RMSEs (per-sample RMS; the `judge`, "mean" or "median",
+    over samples) of the solver and of the one its fit started from, measured on `paths`
+    samples that chose nothing. Cards of format 1 record neither judge nor paths: their
+    scores are of the paths that chose the iterate. `rtol`, `atol` and `certificate`
     are the ground truth's tolerances and its measured RMSE against a ten times tighter
     solve. `evaluations` counts network evaluations of single samples, `seconds` the
     wall-clock of the fit. `guidance` is the classifier-free weight baked into the
-    field. `schedule` is {"name": ..., its fields}. `created` is ISO 8601 in UTC.
+    field. `schedule` is {"name": ..., its fields}, with a schedule inside as another
+    such dict. `created` is ISO 8601 in UTC. Times run from solver.t[0] to solver.end.
     """
 
     solver: Solver
@@ -43,6 +46,8 @@ class Card(NamedTuple):
     loss: str = ""
     rmse: float | None = None
     start_rmse: float | None = None
+    judge: str | None = None
+    paths: int | None = None
     rtol: float | None = None
     atol: float | None = None
     certificate: float | None = None
@@ -65,6 +70,8 @@ def save(
     loss: str = "",
     rmse: Any = None,
     start_rmse: Any = None,
+    judge: str | None = None,
+    paths: Any = None,
     rtol: Any = None,
     atol: Any = None,
     certificate: Any = None,
@@ -86,7 +93,8 @@ def save(
             or a loaded card's dict.
         model, family, loss, notes: free text.
         rmse, start_rmse, rtol, atol, certificate, seconds: numbers >= 0, see `Card`.
-        evaluations, seed: integers >= 0.
+        judge: "mean" or "median", what rmse and start_rmse are of the samples' errors.
+        paths, evaluations, seed: integers >= 0; `paths` counts the samples behind rmse.
         guidance: a number.
 
     Raises:
@@ -100,6 +108,8 @@ def save(
         loss=loss,
         rmse=_plain(rmse),
         start_rmse=_plain(start_rmse),
+        judge=judge,
+        paths=_plain(paths),
         rtol=_plain(rtol),
         atol=_plain(atol),
         certificate=_plain(certificate),

@@ -1,12 +1,18 @@
 """Checkpoints by orbax that resume a run to the identical result, or refuse.
 
 A directory belongs to one run: its settings are written beside the checkpoints, and a
-run with other settings is refused instead of being continued with the wrong state.
+run with other settings is refused instead of being continued with the wrong state. The
+settings hold what the run computes from, so that the same call finds its state again in
+another process and on other devices: never clocks, devices, placements or folders.
+
+A process may be killed at any moment. Orbax writes a step under another name and
+renames it when it is whole; what was not renamed is not seen. A directory in which no
+step was finished belongs to nobody.
 """
 
 import hashlib
 import json
-import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,24 +24,24 @@ import orbax.checkpoint as ocp
 
 T = TypeVar("T")
 
+_SAME = 1e-3
+"""Relative difference up to which two measurements are of the same thing."""
+
 
 def fingerprint(tree: Any) -> str:
-    """A short hash of the shapes, dtypes and bytes of all array leaves."""
+    """A short hash of the shapes, dtypes and bytes of all array leaves.
+
+    It is the same for the same numbers on any devices. What was computed, and may
+    differ in its last bits, does not belong here: see `Checkpoints`.
+    """
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
+        if jax.dtypes.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
         array = np.asarray(leaf)
         digest.update(f"{array.shape}{array.dtype}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
-
-
-def same(a: Any, b: Any) -> bool:
-    """Equal settings: floats, also in lists, to a relative 1e-3, the rest exactly."""
-    if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=1e-3)
-    return a == b
 
 
 class Checkpoints:
@@ -43,8 +49,9 @@ class Checkpoints:
 
     Args:
         directory: created when missing.
-        settings: JSON-able description of the run; must equal that of the checkpoints
-            already there, floats to a relative 1e-3.
+        settings: description of the run; must equal that of the checkpoints already
+            there. Arrays are measurements, such as velocities of a field, and equal
+            within 1e-3 of their size; everything else is JSON-able and equal exactly.
         save_seconds: least time between two saves.
         keep: how many saved steps to keep, the latest ones; None for all.
 
@@ -63,7 +70,6 @@ class Checkpoints:
         if directory.exists() and not directory.is_dir():
             raise ValueError(f"{directory} is a file; checkpoints need a directory.")
         directory.mkdir(parents=True, exist_ok=True)
-        self._check(directory / "settings.json", settings)
         self._save_seconds, self._saved = save_seconds, time.perf_counter()
         self._manager = ocp.CheckpointManager(
             (directory / "checkpoints").absolute(),
@@ -72,22 +78,26 @@ class Checkpoints:
             ),
         )
 
-    @staticmethod
-    def _check(path: Path, settings: dict[str, Any]) -> None:
-        if not path.exists():
-            # Written whole or not at all: a kill must not leave half a file.
-            draft = path.with_suffix(".partial")
-            draft.write_text(json.dumps(settings, indent=2) + "\n")
-            draft.replace(path)
+        try:
+            self._check(directory / "settings.json", settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self, path: Path, settings: dict[str, Any]) -> None:
+        plain = {k: _plain(value) for k, value in settings.items()}
+        if self._manager.latest_step() is None or not path.exists():
+            _write_whole(path, json.dumps(plain, indent=2) + "\n")
             return
         try:
             before = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise ValueError(f"{path} is not readable ({error}); remove it.") from error
-        differ = [k for k in settings if not same(before.get(k), settings[k])]
+        differ = [k for k in plain if not _same(before.get(k), settings[k])]
         if differ:
             details = "; ".join(
-                f"{k} was {before.get(k)}, is {settings[k]}" for k in differ
+                f"{k} was {_shown(before.get(k))}, is {_shown(plain[k])}"
+                for k in differ
             )
             raise ValueError(
                 f"{path.parent} holds another run ({details}). Choose another "
@@ -139,3 +149,36 @@ class Checkpoints:
         self._manager.save(step, args=ocp.args.StandardSave(leaves))
         self._manager.wait_until_finished()
         self._saved = time.perf_counter()
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; of a large measurement 64 of its numbers."""
+    if not isinstance(value, np.ndarray):
+        return value
+    flat = np.asarray(value, np.float64).ravel()
+    return flat[np.linspace(0, flat.size - 1, min(flat.size, 64)).astype(int)].tolist()
+
+
+def _same(before: Any, value: Any) -> bool:
+    if not isinstance(value, np.ndarray):
+        return before == json.loads(json.dumps(value))
+    now = np.asarray(_plain(value))
+    if not isinstance(before, list) or len(before) != now.size:
+        return False
+    size = float(np.sqrt(np.mean(now**2)))
+    return bool(np.max(np.abs(np.asarray(before, np.float64) - now)) <= _SAME * size)
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Written whole or not at all, and on the disk when it returns."""
+    draft = path.with_suffix(".partial")
+    with open(draft, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -133,8 +133,9 @@ def fit(
     optimizer = optax.adam(2e-3) if optimizer is None else optimizer
     price = _price(family, loss, theta, parts.training, batch_size, evaluations)
     solved = 0 if paths.stats is None else int(paths.stats.evaluations)
-    # Statistics and certificate are for people: not worth a place in compiled code.
-    parts = Split(*(p._replace(stats=None, certificate=None) for p in parts))
+    # How the paths came about is for people: not worth a place in compiled code.
+    bare = {"stats": None, "certificate": None, "control": None}
+    parts = Split(*(p._replace(**bare) for p in parts))
     task = Task(
         family, as_field(field), loss, optimizer, parts, batch_size, key, solver.nfe,
         iterations, validate_every, price,
@@ -213,7 +214,7 @@ def _start(family: Family, start: Any, paths: Paths) -> tuple[Any, Solver]:
         solver = validate(jax.device_get(family.build(theta)))
     except ValueError as error:
         raise ValueError(f"the start is no usable solver: {error}") from None
-    interval = [float(paths.knots[0]), float(paths.end)]
+    interval = [float(paths.start), float(paths.end)]
     own = [float(solver.t[0]), float(solver.end)]
     if not np.allclose(own, interval, rtol=0, atol=1e-6):
         raise ValueError(
@@ -230,7 +231,7 @@ def _price(
     theta: Any,
     training: Paths,
     batch_size: int,
-    evaluations: float | None,
+    evaluations: float | int | None,
 ) -> int:
     """Network evaluations of one iteration."""
     passes = iteration_passes(family, loss, theta, training, batch_size)
@@ -276,7 +277,7 @@ def _settings(task: Task, run: Run, solver: Solver) -> dict[str, Any]:
         "batch_size": task.batch_size,
         "validate_every": task.validate_every,
         "key": identity.of_key(task.key),
-        "optimizer": [float(jnp.mean(leaf)) for leaf in jax.tree.leaves(update)],
+        "optimizer": np.array([jnp.mean(leaf) for leaf in jax.tree.leaves(update)]),
         "start": identity.of_solver(solver),
         **identity.of_paths("training", task.parts.training),
         **identity.of_paths("validation", task.parts.validation),

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from bespoke_jax.core.calls import as_field, evaluate
-from bespoke_jax.paths import Paths, take
+from bespoke_jax.paths import Paths, require_dense, take
 
 
 class Lipschitz(NamedTuple):
@@ -67,6 +67,7 @@ def lipschitz(
         raise ValueError(
             f"iterations and samples must be at least 1; got {iterations}, {samples}."
         )
+    require_dense(paths, "lipschitz")
     paths = take(paths, slice(0, samples))
     times = jnp.asarray(paths.knots, paths.states.dtype)
     norms = _norms(as_field(field), times, paths.states, paths.c, key, iterations)

@@ -1,5 +1,6 @@
 """A model to be sampled: its velocity field and what a command needs to know of it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -26,22 +27,48 @@ class Model(NamedTuple):
     name: str = ""
     description: str = ""
     training_evaluations: int | None = None
-    """Network evaluations that training cost, of single samples; None if unknown."""
+    """Network evaluations that training cost, of single samples (forward 1, reverse 2
+    more); None if unknown."""
     c: Any = None
     """`c(key, n)`: conditioning for n samples, leading axis n; None without any."""
+    start: float = 0.0
+    """First time of the ODE, in [0, end); above 0 where noised data are the input."""
+    x0: Callable[[Any, int, float], Any] | None = None
+    """`x0(key, n, start)`: n initial states at time start, (n, *shape). None is
+    sigma_0 * noise, which needs start = 0."""
 
 
 def noise(model: Model, key: Any, n: int) -> tuple[jax.Array, Any]:
-    """n initial states sigma_0 * N(0, I), shape (n, *shape), and their conditioning.
+    """n initial states (n, *shape) at the start of the model, and their conditioning.
 
-    The same key gives the same pair; a longer n is not an extension of a shorter one.
+    They are `model.x0`'s, else sigma_0 * N(0, I). The same key gives the same pair; a
+    longer n is not an extension of a shorter one.
 
     Raises:
-        ValueError: n < 1.
+        ValueError: n < 1, a start outside [0, end) or without `x0` above 0, or an `x0`
+            that returns another shape.
     """
     if n < 1:
         raise ValueError(f"the number of samples must be at least 1; got {n}")
+    if not 0 <= model.start < model.end:
+        raise ValueError(
+            f"the model's start must lie in [0, end = {model.end:g}); got "
+            f"{model.start:g}"
+        )
     noise_key, c_key = jax.random.split(key)
-    sigma_0 = 1.0 if model.schedule is None else float(model.schedule(0.0)[1])
-    x0 = sigma_0 * jax.random.normal(noise_key, (n, *model.shape), jnp.float32)
+    if model.x0 is not None:
+        x0 = jnp.asarray(model.x0(noise_key, n, model.start))
+        if x0.shape != (n, *model.shape):
+            raise ValueError(
+                f"x0(key, {n}, {model.start:g}) of the model must have shape "
+                f"{(n, *model.shape)}; got {x0.shape}"
+            )
+    elif model.start > 0:
+        raise ValueError(
+            f"the model starts at t = {model.start:g}, where states are noised data: "
+            "give Model(x0=...), a function of (key, n, start) that returns them"
+        )
+    else:
+        sigma_0 = 1.0 if model.schedule is None else float(model.schedule(0.0)[1])
+        x0 = sigma_0 * jax.random.normal(noise_key, (n, *model.shape), jnp.float32)
     return x0, None if model.c is None else model.c(c_key, n)

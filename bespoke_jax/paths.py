@@ -16,7 +16,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax._types import Arr, Conditioning
+from bespoke_jax._types import Arr
+
+
+@jax.tree_util.register_static
+class Control(NamedTuple):
+    """The step-size control of a solve. Static: not a part of compiled code's data."""
+
+    rtol: float
+    atol: float
+    method: str = "tsit5"
+    max_steps: int = 4096
+    """Accepted and rejected steps allowed per sample."""
 
 
 class Stats(NamedTuple):
@@ -25,48 +36,78 @@ class Stats(NamedTuple):
     nfe_mean: float
     nfe_max: int
     evaluations: int
-    """All evaluations spent: solves, slopes at the knots and the certificate."""
+    """All evaluations spent: checks of the field, solves, slopes, certificate."""
     seconds: float
 
 
+@jax.tree_util.register_static
 class Certificate(NamedTuple):
-    """How far the same samples end up at ten times tighter tolerance.
+    """How far another method at ten times tighter tolerance ends from the same samples.
 
-    Differences are per-sample RMS norms, the largest over the checked samples.
+    Differences are per-sample RMS norms, the largest over the checked samples. The
+    check runs in float64 where the field computes in it (`dtype`). Where it cannot,
+    and the difference is no larger than what rounding does, `resolved` is False and
+    `endpoint` and `states` are upper bounds: what the arithmetic of the field resolves.
     """
 
     samples: int
     rtol: float
+    """Tolerances of the check."""
     atol: float
     endpoint: float
     """At the end of the interval."""
     states: float
-    """At the knots."""
-    interpolation: float
-    """Of the Hermite polynomial, half-way between knots."""
+    """At all times that were asked for, the end included."""
+    interpolation: float | None
+    """Of the Hermite polynomial, half-way between knots; None without dense states."""
+    method: str = ""
+    """Method of the check."""
+    dtype: str = ""
+    """Precision of the check."""
+    resolved: bool = True
+
+    @property
+    def text(self) -> str:
+        """The certificate as one sentence."""
+        by = f"{self.method} at rtol = {self.rtol:.2g} in {self.dtype}"
+        if self.resolved:
+            return f"{self.samples} end points are within {self.endpoint:.2g} of {by}"
+        return (
+            f"{self.samples} end points agree with {by} below what the field resolves, "
+            f"about {self.endpoint:.2g}; their error is not measurable"
+        )
 
 
 class Paths(NamedTuple):
-    """Exact solutions of one field: start, end and dense states of each sample."""
+    """Exact solutions of one field: start, end and states of each sample in between.
+
+    Dense paths have knots, states and slopes, and can be read at any time (`at`). Paths
+    that were solved for at given times have knots and states; paths of end points have
+    neither. What is absent is None.
+    """
 
     x0: Any
-    """(N, *shape) states at t = 0."""
+    """(N, *shape) states at t = start."""
     x1: Any
     """(N, *shape) states at t = end."""
     c: Any
     """Conditioning with leading axis N, or None."""
-    knots: Any
-    """(K + 1,) increasing times from 0 to end, shared by all samples."""
-    states: Any
+    knots: Any = None
+    """(K + 1,) increasing times from start to end, shared by all samples."""
+    states: Any = None
     """(N, K + 1, *shape) states at the knots."""
-    slopes: Any
+    slopes: Any = None
     """(N, K + 1, *shape) velocities at the knots."""
-    end: Any
+    end: Any = 1.0
     """() end of the interval."""
     stats: Any = None
     """`Stats`, or None where the paths were not solved for here."""
     certificate: Any = None
     """`Certificate`, or None likewise."""
+    start: Any = 0.0
+    """() start of the interval."""
+    control: Any = None
+    """`Control`, or None likewise."""
 
     @property
     def size(self) -> int:
@@ -74,14 +115,32 @@ class Paths(NamedTuple):
         return self.x0.shape[0]
 
 
+def require_dense(paths: Paths, reader: str) -> None:
+    """Raise unless the paths can be read between their knots.
+
+    Args:
+        paths: any paths.
+        reader: what wants to read them, the subject of the message.
+
+    Raises:
+        ValueError: naming what is missing and how to solve for it.
+    """
+    if paths.slopes is not None:
+        return
+    has = "end points" if paths.states is None else "states at given times"
+    raise ValueError(
+        f"{reader} needs dense paths, with states and velocities at knots; these have "
+        f"{has} alone. Solve with reference.solve(..., dense=True) and without times=."
+    )
+
+
 def take(paths: Paths, index: Any) -> Paths:
     """The paths at `index` (an integer array or a slice), knots and end as they are."""
-    pick = lambda leaf: leaf[index]
-    c: Conditioning = jax.tree.map(pick, paths.c)
+    pick = lambda tree: jax.tree.map(lambda leaf: leaf[index], tree)
     return paths._replace(
         x0=pick(paths.x0),
         x1=pick(paths.x1),
-        c=c,
+        c=pick(paths.c),
         states=pick(paths.states),
         slopes=pick(paths.slopes),
     )
@@ -106,12 +165,16 @@ def at(paths: Paths, t: Arr | float) -> tuple[jax.Array, jax.Array]:
     """States and velocities of every path at times t, by cubic Hermite interpolation.
 
     Args:
-        paths: N paths.
-        t: () or (m,) times in [0, end].
+        paths: N dense paths.
+        t: () or (m,) times in [start, end].
 
     Returns:
         x and its time derivative, each (N, *shape) or (m, N, *shape).
+
+    Raises:
+        ValueError: paths without dense states.
     """
+    require_dense(paths, "paths.at")
     t = jnp.asarray(t, paths.states.dtype)
     knots = jnp.asarray(paths.knots, t.dtype)
 

@@ -6,7 +6,8 @@ of many iterates make it look better than it is.
 
 from typing import NamedTuple
 
-from bespoke_jax.paths import Paths, take
+from bespoke_jax.core.batches import rows
+from bespoke_jax.paths import Paths
 
 
 class Split(NamedTuple):
@@ -52,10 +53,18 @@ def three_way(paths: Paths, validation: float | Paths, test: float | Paths) -> S
             "for more paths, or hold out smaller fractions."
         )
     middle = first + counts["validation"]
-    return Split(
-        take(paths, slice(None, first)),
-        validation
-        if isinstance(validation, Paths)
-        else take(paths, slice(first, middle)),
-        test if isinstance(test, Paths) else take(paths, slice(middle, None)),
-    )
+    held = [
+        part if isinstance(part, Paths) else _part(paths, where)
+        for part, where in (
+            (validation, slice(first, middle)),
+            (test, slice(middle, None)),
+        )
+    ]
+    return Split(_part(paths, slice(None, first)), *held)
+
+
+def _part(paths: Paths, index: slice) -> Paths:
+    """Some of the paths, placed on devices as the whole."""
+    names = ("x0", "x1", "c", "states", "slopes")
+    parts = rows([getattr(paths, name) for name in names], index)
+    return paths._replace(**dict(zip(names, parts, strict=True)))

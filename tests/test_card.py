@@ -6,6 +6,8 @@ import os
 import stat
 from typing import Any, Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -45,6 +47,8 @@ def path(tmp_path):
         loss="rmse_bound",
         rmse=np.float32(0.02),
         start_rmse=0.05,
+        judge="median",
+        paths=102,
         rtol=1e-6,
         atol=1e-6,
         certificate=3e-6,
@@ -122,6 +126,7 @@ def test_provenance_comes_back(path):
     loaded = card.load(path)
     assert loaded.schedule == {"name": "Linear", "beta_min": 0.1, "table": [0.9, 0.5]}
     assert loaded.rmse == float(np.float32(0.02)) and loaded.start_rmse == 0.05
+    assert (loaded.judge, loaded.paths) == ("median", 102)
     assert (loaded.rtol, loaded.atol, loaded.certificate) == (1e-6, 1e-6, 3e-6)
     assert (loaded.evaluations, loaded.seconds) == (123_456, 61.5)
     assert (loaded.guidance, loaded.seed) == (2.0, 7)
@@ -138,6 +143,32 @@ def test_a_loaded_card_can_be_saved_again(path, tmp_path):
         tmp_path / "again.json", first.solver, schedule=first.schedule, seed=first.seed
     )
     assert card.load(again).schedule == first.schedule
+
+
+def test_cards_of_format_1_are_read_bit_for_bit(path, tmp_path):
+    """Without judge and paths, which they do not record."""
+    data = json.loads(path.read_text("utf-8"))
+    data["format_version"] = 1
+    del data["validation"]["judge"], data["validation"]["paths"]
+    (tmp_path / "old.json").write_text(json.dumps(data), "utf-8")
+    old, new = card.load(tmp_path / "old.json"), card.load(path)
+    assert (old.judge, old.paths) == (None, None)
+    assert all(map(same_bits, old.solver, new.solver))
+    assert old._replace(judge="median", paths=102, solver=new.solver) == new
+
+
+def test_solvers_of_jax_arrays_are_stored_and_bfloat16_is_refused_in_words(tmp_path):
+    solver = midpoint_solver()
+    on_device = jax.tree.map(jnp.asarray, solver)
+    path = card.save(tmp_path / "a.json", on_device)
+    assert all(map(same_bits, card.load(path).solver, solver))
+    # A float64 end beside float32 rows is rounded, as `sample` would.
+    mixed = midpoint_solver(np.float32)._replace(end=np.float64(0.999))
+    path = card.save(tmp_path / "a.json", mixed)
+    assert card.load(path).solver.end == np.float32(0.999)
+    half = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.bfloat16), solver)
+    with pytest.raises(ValueError, match="bfloat16.*cast it with"):
+        card.save(tmp_path / "b.json", half)
 
 
 def test_the_file_is_readable(path):
@@ -185,6 +216,9 @@ def test_invalid_solvers_are_not_written(tmp_path, change, says):
         ({"schedule": 3}, "schedule must be"),
         ({"schedule": {"beta": 1.0}}, "schedule.name"),
         ({"schedule": {"name": "a", "beta": object()}}, "object"),
+        ({"judge": "best"}, 'judge: expected "mean" or "median"'),
+        ({"paths": -1}, "validation.paths: expected a number >= 0"),
+        ({"schedule": Linear(table=((1.0, 2.0),))}, r"schedule.table\[0\]: expected a"),
     ],
 )
 def test_invalid_provenance_is_not_written(tmp_path, fields, says):
@@ -282,13 +316,26 @@ def _drop(*keys):
             _set("format", "a card"),
             'expected "format": "bespoke_jax card", got "a card"',
         ),
-        (_set("format_version", 2), "format_version is 2, .* upgrade"),
-        (_set("format_version", 0), "format_version: expected 1, got 0"),
+        (_set("format_version", 3), "format_version is 3, .* upgrade"),
+        (_set("format_version", 0), "format_version: expected 1 or 2, got 0"),
         (_set("format_version", True), "format_version: expected an integer, got true"),
         (_drop("loss"), 'the key "loss" is missing'),
         (_drop("solver", "rows", 1, "q"), r'solver.rows\[1\]: the key "q" is missing'),
         (_set("famly", "x"), 'unknown key "famly"; the nearest is "family"'),
         (_set("validation", "rms", 1.0), 'validation: unknown key "rms".*"rmse"'),
+        (_set("format_version", 1), 'validation: unknown key "judge"'),
+        (
+            _set("validation", "judge", "mode"),
+            'judge: expected "mean" or "median", got',
+        ),
+        (_set("validation", "judge", ["mean"]), 'judge: expected "mean" or "median"'),
+        (_set("validation", "paths", 1.5), "paths: expected an integer, got 1.5"),
+        (_drop("validation", "paths"), 'validation: the key "paths" is missing'),
+        (
+            _set("schedule", "inner", {"name": "VP", "beta": [{}]}),
+            r"schedule.inner.beta\[0\]: expected a number",
+        ),
+        (_set("schedule", "inner", {"beta": 1}), "schedule.inner.name: expected text"),
         (_set("cost", []), r"cost: expected an object, got \[\]"),
         (_set("model", 3), "model: expected text, got 3"),
         (_set("seed", False), "seed: expected an integer, got false"),

@@ -214,7 +214,7 @@ def late_paths(schedule, size, knots=65):
     states = jax.vmap(flow, out_axes=1)(times)
     u: Any = field(schedule, GAUSSIAN)
     slopes = jax.vmap(u, (0, 1), 1)(times, states)
-    return Paths(x0, states[:, -1], None, times, states, slopes, jnp.asarray(END))
+    return Paths(x0, states[:, -1], None, times, states, slopes, END, start=START)
 
 
 @pytest.mark.parametrize("loss", [bj.losses.rmse_bound, bj.losses.rmse])

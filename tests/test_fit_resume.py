@@ -112,7 +112,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 import test_fit_resume as t
 x0 = jax.random.normal(jax.random.key(3), (40, 2))
 if len(jax.devices()) > 1:
-    mesh = jax.make_mesh((len(jax.devices()),), ("batch",))
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("batch",))
     spec = jax.sharding.PartitionSpec("batch")
     x0 = jax.device_put(x0, jax.sharding.NamedSharding(mesh, spec))
 iterations = int(sys.argv[3])
@@ -131,7 +131,12 @@ def command(directory, out, iterations):
 
 def environment(devices=1):
     flags = f"--xla_force_host_platform_device_count={devices}"
-    return {"JAX_ENABLE_X64": "1", "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    return {
+        "JAX_ENABLE_X64": "1",
+        "XLA_FLAGS": flags,
+        "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
 
 
 def run(directory, out, iterations, devices=1):

@@ -18,7 +18,7 @@ END = 1 - 1e-3
 
 def named(name, schedule, *, n=9, end=END, start=0.05):
     function = getattr(grids, name)
-    if name in ("uniform", "quadratic", "sigmoid"):
+    if name in ("uniform", "quadratic", "sigmoid", "shift"):
         return function(n, end, start=start)
     return function(n, schedule, end, start=start)
 
@@ -34,6 +34,7 @@ def test_uniform_in_the_named_variable_with_exact_ends(name, schedule):
         "quadratic": np.sqrt(1 - t),
         # the logit undoes the logistic curve, given its two end values
         "sigmoid": np.arctanh((2 * (t - t[0]) / (t[-1] - t[0]) - 1) * math.tanh(1.5)),
+        "shift": (1 - t) / (3 - 2 * (1 - t)),
         "log_snr": np.log(nsr),
         "nsr": np.log(nsr + 3.1 * nsr[-1]),
         "edm": nsr ** (1 / 7),
@@ -135,7 +136,7 @@ def test_resolve_takes_arrays_and_callables():
         (lambda: grids.resolve("logsnr", 4, VP(), END), "did you mean 'log_snr'"),
         (lambda: grids.resolve("nsr", 4, None, END), "needs the schedule"),
         (lambda: grids.resolve([0.0, 0.5, 1.0], 3), "3 steps need a grid of 4 times"),
-        (lambda: grids.resolve("log_snr", 4, CondOT(), END), "start=1e-3"),
+        (lambda: grids.log_snr(4, CondOT(), END), "start=1e-3"),
         (lambda: grids.edm(4, Cosine(), END), "NSR of Cosine is infinite at t=0.0"),
         (lambda: grids.nsr(4, CondOT(), END), "infinite at t=0.0"),
         (lambda: grids.log_snr(4, VP(), 1.0), "end earlier"),
@@ -143,7 +144,7 @@ def test_resolve_takes_arrays_and_callables():
         (lambda: grids.nsr(4, VP(), END, k=-1.0), "k must be"),
         (lambda: grids.edm(4, VP(), END, rho=0.0), "rho must be"),
         (lambda: grids.sigmoid(4, slope=-1.0), "slope must be"),
-        (lambda: grids.uniform(0), "n >= 1 steps; got 0"),
+        (lambda: grids.uniform(0), "at least 1; got 0"),
         (lambda: grids.uniform(4, 0.5, start=0.5), "start=0.5, end=0.5"),
         (lambda: grids.uniform(4, 1.5), "end=1.5"),
         (lambda: grids.uniform(4, 1.0, start=1 - 1e-16), "closer than float64"),

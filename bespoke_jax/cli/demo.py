@@ -49,6 +49,7 @@ def demo(
         lr=LR,
         batch_size=BATCH_SIZE,
         validation=VALIDATION / (TRAINING + VALIDATION),
+        test=held_out,
         key=work.key(seed, "demo batches"),
         directory=None,
         progress=progress,

@@ -11,6 +11,9 @@ def fit(
     lr: float = 5e-3,
     batch_size: int = 40,
     paths: int = 512,
+    start: float = -1.0,
+    evaluations: float = 0.0,
+    seconds: float = 0.0,
     seed: int = 0,
     out: str = "solver.json",
     directory: str = "",
@@ -27,7 +30,11 @@ def fit(
         iterations: optimiser steps.
         lr: first learning rate of Adam; it falls to zero along a cosine.
         batch_size: exact paths in one optimiser step.
-        paths: exact paths to solve for; a fifth of them is held out for validation.
+        paths: exact paths to solve for; a fifth of them chooses the iterate, another
+            fifth is only reported on.
+        start: time in [0, end) at which the samples start; -1 is the model's own.
+        evaluations: network evaluations to spend, ground truth included; 0: no limit.
+        seconds: time to spend after the ground truth; 0: no limit.
         seed: seed of all noises and batches.
         out: the card to write (.json).
         directory: folder for checkpoints; the same command again resumes from there.
@@ -43,9 +50,11 @@ def fit(
         lr=lr,
         batch_size=batch_size,
         paths=paths,
+        evaluations=evaluations,
+        seconds=seconds,
     )
     card = work.writable(out, suffix=".json")
-    loaded = models.load(model)
+    loaded = work.starting(models.load(model), start)
     exact = work.ground_truth(
         loaded,
         paths,
@@ -63,6 +72,9 @@ def fit(
         lr=lr,
         batch_size=batch_size,
         validation=fitting.VALIDATION,
+        test=fitting.TEST,
+        evaluations=evaluations or None,
+        seconds=seconds or None,
         key=work.key(seed, "fit batches"),
         directory=directory or None,
         progress=progress,
@@ -72,7 +84,8 @@ def fit(
     )
     fitted = result.fitted
     display.show(
-        f"Validation RMSE {fitted.rmse:.4g} at {nfe} NFE; "
-        f"{base} had {fitted.start_rmse:.4g}.",
+        f"RMSE {fitted.rmse:.4g} at {nfe} NFE on {result.tested} paths that chose "
+        f"nothing; {base} had {fitted.start_rmse:.4g}.",
+        f"{fitted.evaluations:.3g} network evaluations.",
         f"Wrote {card}",
     )

@@ -1,5 +1,6 @@
 """Fitting a scale-time solver and writing its card, for `fit` and `demo`."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +15,15 @@ from bespoke_jax.fit import Fitted, fit
 from bespoke_jax.model import Model
 from bespoke_jax.paths import Paths
 from bespoke_jax.solvers import TABLE
+from bespoke_jax.splits import three_way
 
 LOSSES = {
     "rmse_bound": losses.rmse_bound,
     "lte": losses.lte,
     "rmse": losses.rmse,
 }
-VALIDATION = 0.2
-"""The part of the paths that `bespoke fit` holds out."""
+VALIDATION, TEST = 0.2, 0.2
+"""The parts of the paths that choose the iterate, and that are only reported on."""
 BASES = ("midpoint", "euler", "ralston", "heun", "kutta3", "heun3", "rk4")
 
 
@@ -31,6 +33,8 @@ class Result(NamedTuple):
     family: Family
     fitted: Fitted
     loss: str
+    tested: int
+    """Paths that the reported errors are of."""
     seconds: float
 
 
@@ -67,6 +71,8 @@ def check(
     lr: float,
     batch_size: int,
     paths: int,
+    evaluations: float | int,
+    seconds: float | int,
 ) -> None:
     """What can be wrong with a fit's arguments, before anything is computed.
 
@@ -83,7 +89,12 @@ def check(
         raise ValueError(f"--lr must be above 0; got {lr}")
     if iterations < 1:
         raise ValueError(f"--iterations must be at least 1; got {iterations}")
-    training = paths - max(1, round(VALIDATION * paths))
+    for name, value in (("evaluations", evaluations), ("seconds", seconds)):
+        if not value >= 0:
+            raise ValueError(f"--{name} must not be negative; got {value}")
+    training = paths - sum(max(1, round(part * paths)) for part in (VALIDATION, TEST))
+    if training < 1:
+        raise ValueError(f"--paths must be at least 3; got {paths}")
     if not 1 <= batch_size <= training:
         raise ValueError(
             f"--batch-size must lie in 1 .. {training}, what --paths {paths} leaves "
@@ -102,16 +113,21 @@ def fit_solver(
     lr: float,
     batch_size: int,
     validation: float,
+    test: float | Paths,
     key: Any,
     directory: str | None,
     progress: bool,
+    evaluations: float | int | None = None,
+    seconds: float | int | None = None,
 ) -> Result:
     """Fit by Adam, the learning rate falling to zero along a cosine.
 
     Raises:
         KeyboardInterrupt: saying how to resume, when there is a directory.
     """
-    family = families.scale_time(steps_for(nfe, base), base=base, end=model.end)
+    family = families.scale_time(
+        steps_for(nfe, base), base=base, start=model.start, end=model.end
+    )
     began = time.perf_counter()
     try:
         fitted = fit(
@@ -123,6 +139,9 @@ def fit_solver(
             iterations=iterations,
             batch_size=batch_size,
             validation=validation,
+            test=test,
+            evaluations=evaluations,
+            seconds=seconds,
             key=key,
             directory=f"{directory}/fit" if directory else None,
             progress=progress,
@@ -130,7 +149,8 @@ def fit_solver(
     except KeyboardInterrupt:
         hint = f"run the same command again to resume from {directory}"
         raise KeyboardInterrupt(hint if directory else "nothing was saved") from None
-    return Result(family, fitted, loss, time.perf_counter() - began)
+    tested = three_way(paths, validation, test).test.size
+    return Result(family, fitted, loss, tested, time.perf_counter() - began)
 
 
 def save_card(
@@ -139,7 +159,7 @@ def save_card(
     """The card of a fitted solver; `model` is what `--model` was."""
     fitted = result.fitted
     stats, certificate = paths.stats, paths.certificate
-    assert stats is not None and certificate is not None
+    assert stats is not None
     return card.save(
         path,
         fitted.solver,
@@ -148,11 +168,13 @@ def save_card(
         family=result.family.name,
         loss=result.loss,
         rmse=fitted.rmse,
-        start_rmse=fitted.start_rmse,
+        start_rmse=fitted.start_rmse if math.isfinite(fitted.start_rmse) else None,
+        judge="mean",
+        paths=result.tested,
         rtol=work.RTOL,
         atol=work.ATOL,
-        certificate=certificate.endpoint,
-        evaluations=int(stats.evaluations + fitted.history.evaluations[-1]),
+        certificate=None if certificate is None else certificate.endpoint,
+        evaluations=fitted.evaluations,
         seconds=stats.seconds + result.seconds,
         seed=seed,
     )

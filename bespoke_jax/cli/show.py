@@ -49,26 +49,28 @@ def show(
 
 
 def _provenance(card: Any) -> list[tuple[str, Any]]:
-    schedule = None
-    if card.schedule is not None:
-        values = {k: v for k, v in card.schedule.items() if k != "name"}
-        inside = ", ".join(f"{k}={_text(v)}" for k, v in values.items())
-        schedule = f"{card.schedule['name']}({inside})"
-    gain = None
+    gain, kind = None, "RMSE"
     if card.rmse is not None:
         gain = f"{card.rmse:.4g}"
         if card.start_rmse is not None:
             gain += f", its start had {card.start_rmse:.4g}"
+        if card.paths is None:
+            kind = "RMSE of the paths that chose it"
+        else:
+            gain += f" ({card.paths} paths that chose nothing)"
+        if card.judge is not None:
+            kind = f"{card.judge} {kind}"
     return [
         ("model", card.model),
-        ("schedule", schedule),
+        ("schedule", None if card.schedule is None else _text(card.schedule)),
         ("guidance", card.guidance),
         ("NFE", card.solver.nfe),
+        ("start", float(card.solver.t[0])),
         ("end", float(card.solver.end)),
         ("dtype", str(card.solver.t.dtype)),
         ("family", card.family),
         ("loss", card.loss),
-        ("validation RMSE", gain),
+        (kind, gain),
         ("ground truth rtol", card.rtol),
         ("ground truth atol", card.atol),
         ("its error, measured", card.certificate),
@@ -82,6 +84,9 @@ def _provenance(card: Any) -> list[tuple[str, Any]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict):  # a schedule
+        fields = ((k, _text(v)) for k, v in value.items() if k != "name")
+        return f"{value['name']}({', '.join(f'{k}={v}' for k, v in fields)})"
     if isinstance(value, list):
         return f"[{len(value)} numbers]"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

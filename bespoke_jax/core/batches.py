@@ -2,7 +2,7 @@
 
 One size for all batches means one compiled program. Indexing an array that is sharded
 over its samples gives a replicated one, on which every device would do all the work;
-`rows` places the batch as the whole was placed.
+`rows` and `batches` place each batch as the whole was placed.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.sharding import NamedSharding, PartitionSpec
 
 
 def rows(tree: Any, index: Any) -> Any:
@@ -19,31 +19,65 @@ def rows(tree: Any, index: Any) -> Any:
     A concrete leaf that is sharded over several devices gives a batch with the same
     sharding where the batch divides by the shards of the sample axis.
     """
-    return jax.tree.map(lambda leaf: _placed(leaf[index], leaf), tree)
+    return jax.tree.map(lambda leaf: place_like(leaf[index], leaf), tree)
 
 
 def batches(tree: Any, batch_size: int) -> Iterator[tuple[int, int, Any]]:
     """(start, stop, samples start .. stop of every leaf), the last batch filled up.
 
-    A batch of fewer samples repeats the last one to `batch_size`; cut the results to
-    stop - start.
+    A batch of fewer samples repeats the last one to `batch_size`, which is rounded up
+    to a multiple of the shards; cut the results to stop - start.
     """
     size = jax.tree.leaves(tree)[0].shape[0]
-    batch_size = min(batch_size, size)
+    batch_size = batch_shape(tree, min(batch_size, size))
     for start in range(0, size, batch_size):
-        index = np.minimum(np.arange(start, start + batch_size), size - 1)
-        yield start, min(start + batch_size, size), rows(tree, index)
+        stop = min(start + batch_size, size)
+        yield start, stop, filled(tree, start, stop, batch_size)
 
 
-def _placed(part: Any, whole: Any) -> Any:
-    if isinstance(whole, jax.core.Tracer) or not isinstance(whole, jax.Array):
+def filled(tree: Any, start: int, stop: int, batch_size: int) -> Any:
+    """Samples start .. stop of every leaf, the last one repeated to `batch_size`."""
+    return rows(tree, np.minimum(np.arange(start, start + batch_size), stop - 1))
+
+
+def batch_shape(tree: Any, batch_size: int) -> int:
+    """The batch size rounded up so that every device has equally many samples."""
+    most = max((shards(leaf) for leaf in jax.tree.leaves(tree)), default=1)
+    return -(-batch_size // most) * most
+
+
+def shards(leaf: Any) -> int:
+    """Into how many parts the sample axis of an array is sharded."""
+    sharding = _sharding(leaf)
+    if sharding is None:
+        return 1
+    return int(np.prod([sharding.mesh.shape[name] for name in _sample_axes(sharding)]))
+
+
+def place_like(part: Any, whole: Any) -> Any:
+    """Samples placed as `whole` is, where their number divides by its shards.
+
+    An array with other axes than `whole` after the samples is sharded over the samples
+    alone.
+    """
+    sharding = _sharding(whole)
+    if sharding is None or part.shape[0] % shards(whole):
         return part
-    sharding = whole.sharding
-    if not isinstance(sharding, NamedSharding) or len(sharding.device_set) == 1:
-        return part
-    axes = sharding.spec[0] if len(sharding.spec) else None
-    names = () if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    shards = int(np.prod([sharding.mesh.shape[name] for name in names]))
-    if part.shape[0] % shards:
-        return part
+    if part.ndim != whole.ndim:
+        spec = PartitionSpec(_sample_axes(sharding) or None)
+        sharding = NamedSharding(sharding.mesh, spec)
     return jax.device_put(part, sharding)
+
+
+def _sharding(leaf: Any) -> NamedSharding | None:
+    if isinstance(leaf, jax.core.Tracer) or not isinstance(leaf, jax.Array):
+        return None
+    sharding = leaf.sharding
+    if not isinstance(sharding, NamedSharding) or len(sharding.device_set) == 1:
+        return None
+    return sharding
+
+
+def _sample_axes(sharding: NamedSharding) -> tuple[str, ...]:
+    axes = sharding.spec[0] if len(sharding.spec) else None
+    return () if axes is None else axes if isinstance(axes, tuple) else (axes,)

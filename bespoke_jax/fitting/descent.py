@@ -310,7 +310,5 @@ def _placed(batch: Paths, placement: NamedSharding | None) -> Paths:
     if placement is None:
         return batch
     put = lambda leaf: jax.lax.with_sharding_constraint(leaf, placement)
-    c = jax.tree.map(put, batch.c)
-    return batch._replace(
-        c=c, **{k: put(getattr(batch, k)) for k in ("x0", "x1", "states", "slopes")}
-    )
+    names = ("x0", "x1", "c", "states", "slopes")
+    return batch._replace(**{k: jax.tree.map(put, getattr(batch, k)) for k in names})

@@ -2,7 +2,8 @@
 
 Noises and conditioning are inputs and are compared bit by bit. Ground truth and
 velocities are results: solved again, or on other devices, they differ in their last
-digits, so a few numbers of theirs are kept and compared with a tolerance.
+digits, so a few numbers of theirs are kept as arrays, which `Checkpoints` compares with a
+tolerance.
 """
 
 from typing import Any
@@ -32,17 +33,17 @@ def of_paths(name: str, paths: Paths) -> dict[str, Any]:
     }
 
 
-def of_field(field: Any, paths: Paths, start: float, end: float) -> list[float]:
+def of_field(field: Any, paths: Paths, start: float, end: float) -> np.ndarray:
     """Numbers of the velocity at two inner times on the first sample."""
     x, c = rows((paths.x0, paths.c), slice(0, 1))
     times = (start + share * (end - start) for share in (0.25, 0.75))
-    return [v for t in times for v in _spread(x, velocity(field, t, x, c))]
+    return np.concatenate([_spread(x, velocity(field, t, x, c)) for t in times])
 
 
-def of_solver(solver: Solver) -> list[float]:
+def of_solver(solver: Solver) -> np.ndarray:
     """Its times, and of each row the weight of x_0 and the sizes of the others."""
     a, b = canonical(solver)
-    return [*map(float, solver.t), *map(float, a), *map(float, np.abs(b).sum(1))]
+    return np.concatenate([np.asarray(solver.t, float), a, np.abs(b).sum(1)])
 
 
 def of_key(key: jax.Array) -> str:
@@ -51,7 +52,6 @@ def of_key(key: jax.Array) -> str:
     return " ".join(map(str, (jax.random.key_impl(key), *numbers)))
 
 
-def _spread(x: Any, y: Any) -> list[float]:
+def _spread(x: Any, y: Any) -> np.ndarray:
     """|y - x| and |y + x| of each sample: far from 0, and unlike for y and -y."""
-    both = jnp.concatenate([rms(y - x), rms(y + x)])
-    return np.asarray(both, float).tolist()
+    return np.asarray(jnp.concatenate([rms(y - x), rms(y + x)]), np.float64)

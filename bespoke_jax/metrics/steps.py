@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import as_field, evaluate
-from bespoke_jax.paths import Paths, at, rms
+from bespoke_jax.paths import Paths, at, require_dense, rms
 from bespoke_jax.solver import trajectory
 from bespoke_jax.table import Solver, check_form
 
@@ -41,6 +41,7 @@ def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
     Raises:
         ValueError: a malformed solver.
     """
+    require_dense(paths, "step_errors")
     dtype = paths.x0.dtype
     check_form(solver)
     times = np.append(np.asarray(solver.t, np.float64), float(solver.end))
@@ -91,16 +92,18 @@ class Curvature(NamedTuple):
 def curvature(paths: Paths) -> Curvature:
     """Where ground-truth paths bend: what a solver of few steps has to follow.
 
-        departure(t)    = E | v(t) - (x_1 - x_0) / end |
+        departure(t)    = E | v(t) - (x_1 - x_0) / (end - start) |
         acceleration(t) = E | v(t + h) - v(t) | / h
 
     with v = dx/dt at the knots of `paths`, and norms the per-sample RMS. The integral
     of the squared departure is the straightness of Liu, Gong and Liu (2022), arXiv
     2209.03003, section 2.2 (there with the sum over axes instead of the mean).
     """
+    require_dense(paths, "curvature")
     t = np.asarray(paths.knots, np.float64)
     velocity = jnp.swapaxes(paths.slopes, 0, 1)
-    chord = (paths.x1 - paths.x0) / jnp.asarray(paths.end, paths.x0.dtype)
+    length = jnp.asarray(paths.end - paths.start, paths.x0.dtype)
+    chord = (paths.x1 - paths.x0) / length
     departures = jax.vmap(rms)(velocity - chord[None])  # (K + 1, N)
     step = jnp.asarray(np.diff(t), velocity.dtype)
     change = jax.vmap(rms)(velocity[1:] - velocity[:-1]) / step[:, None]

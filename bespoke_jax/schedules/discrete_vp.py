@@ -127,6 +127,11 @@ class DiscreteVP(ClosedForm):
         n, off, _ = self._nearest(xp, t, N)
         return (n - 1) - N * off
 
+    @property
+    def zero_snr(self) -> bool:
+        """Whether the noisiest level holds no signal: alpha_bar_N = 0."""
+        return self.alphas_bar[-1] == 0
+
     def zero_terminal_snr(self) -> "DiscreteVP":
         """The path with alpha_N = 0, alpha_1 kept and sqrt(alpha_bar) shifted between.
 
@@ -147,19 +152,15 @@ class DiscreteVP(ClosedForm):
             nsr = np.sqrt((1 - bar) / bar)
             T, log_snr = -np.log(bar), -np.log(nsr)
         rise = np.diff(T)
-        if self._zero_snr:
+        if self.zero_snr:
             rise[-1] = 2.0  # of log(alpha^2) at the upper end of the linear segment
         t = 1 - np.arange(bar.size) / (bar.size - 1)
         return _Levels(t, np.sqrt(bar), 1 - bar, nsr, log_snr, rise)
 
     @property
-    def _zero_snr(self) -> bool:
-        return self.alphas_bar[-1] == 0
-
-    @property
     def _last(self) -> int:
         """The noisiest level of positive SNR."""
-        return len(self.alphas_bar) - self._zero_snr
+        return len(self.alphas_bar) - self.zero_snr
 
     def _nearest(self, xp, t, last):
         """Nearest level n <= last, t - t_n (0 within rounding), and if a joint."""
@@ -182,13 +183,17 @@ class DiscreteVP(ClosedForm):
         segment = lambda later: rise[xp.clip(xp.where(later, n - 1, n), 0, N - 1)]
         # The value is that of its own segment, the slope that of the joint's side.
         own, slope = segment(off > 0), segment((off > 0) | joint)
-        ramp = (off < 0) & ~joint & (n == N - 1) if self._zero_snr else None
+        ramp = (off < 0) & ~joint & (n == N - 1) if self.zero_snr else None
         return _Place(n, -N * (off * own + slope * (t - still)), ramp)
+
+    @property
+    def _gain(self) -> float:
+        """d alpha / dt of the linear segment."""
+        return float(self._levels.alpha[-2]) * len(self.alphas_bar)
 
     def _ramp(self, xp, t, ramp):
         """alpha of the linear segment, and elsewhere a harmless value."""
-        gain = self._levels.alpha[-2] * len(self.alphas_bar)
-        return gain * xp.where(ramp, t, 0.5 / len(self.alphas_bar))
+        return self._gain * xp.where(ramp, t, 0.5 / len(self.alphas_bar))
 
     def _path(self, xp, t):
         n, d, ramp = self._place(xp, t)
@@ -251,7 +256,7 @@ class DiscreteVP(ClosedForm):
         held = xp.where(r > table[n], table[n], r)  # noisier than t=0 answers t=0
         t = self._time(xp, n, xp.log1p((held - table[n]) / table[n]))
         t = xp.where(r <= 0, 1, t)
-        if not self._zero_snr:
+        if not self.zero_snr:
             return t
         a = 1 / xp.sqrt(1 + xp.where(r > table[n], r, 1) ** 2)
         return xp.where(r > table[n], self._on_ramp(a), t)
@@ -262,10 +267,10 @@ class DiscreteVP(ClosedForm):
         held = xp.where(l < table[n], table[n], l)
         t = self._time(xp, n, table[n] - held)
         t = xp.where(l == np.inf, 1, t)
-        if not self._zero_snr:
+        if not self.zero_snr:
             return t
         a = xp.exp(xp.where(l < table[n], l, 0))
         return xp.where(l < table[n], self._on_ramp(a / xp.sqrt(1 + a * a)), t)
 
     def _on_ramp(self, alpha):
-        return alpha / (self._levels.alpha[-2] * len(self.alphas_bar))
+        return alpha / self._gain

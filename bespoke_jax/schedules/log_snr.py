@@ -31,8 +31,8 @@ class LogSNR(Path):
         if not first > last:
             raise ValueError(
                 "LogSNR: gamma must fall from noise (t = 0) to data (t = 1); got "
-                f"gamma(0) = {first:.6g}, gamma(1) = {last:.6g}. If it is a function of "
-                "diffusion time, pass lambda t: gamma(1 - t)"
+                f"gamma(0) = {first:.6g}, gamma(1) = {last:.6g}. If it is a "
+                "function of diffusion time, pass lambda t: gamma(1 - t)"
             )
 
     def alpha(self, t):

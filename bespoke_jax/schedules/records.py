@@ -22,7 +22,7 @@ _KNOWN: dict[str, type] = {
 }
 
 
-def to_dict(schedule: Schedule) -> dict[str, Any]:
+def to_dict(schedule: Any) -> dict[str, Any]:
     """{"name": ..., its fields}: text, numbers, lists, and dicts of inner schedules.
 
     The name is that of the class, and `from_dict` gives an equal object back for the

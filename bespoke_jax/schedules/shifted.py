@@ -14,10 +14,11 @@ from bespoke_jax.schedules.scaled import as_times, joints
 class Shifted:
     """The path of `base` at the shifted time v(t) = t / (t + s (1 - t)).
 
-    In the diffusion time u = 1 - t this is u -> s u / (1 + (s - 1) u): for s > 1 more of
-    [0, 1] is spent near the noise. For a model whose own time is the shifted one; where
-    only the sampling grid is shifted, take `grids.shift` on the base path. The sigma /
-    alpha of Shifted(CondOT(), s) is s times that of CondOT. `base` is any `Schedule`.
+    In the diffusion time u = 1 - t this is u -> s u / (1 + (s - 1) u): for s > 1 more
+    of [0, 1] is spent near the noise. For a model whose own time is the shifted one;
+    where only the sampling grid is shifted, take `grids.shift` on the base path. The
+    sigma / alpha of Shifted(CondOT(), s) is s times that of CondOT. `base` is any
+    `Schedule`.
 
     1 - v is rounded with v: near the data float32 resolves it to 6e-8.
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from bespoke_jax._types import Number
+from bespoke_jax.grids._checks import whole
 from bespoke_jax.solvers._scire import recursive_difference
 from bespoke_jax.solvers.adams_bashforth import adams_bashforth
 from bespoke_jax.solvers.ddim import ddim
@@ -164,7 +166,8 @@ def construct(
     *,
     schedule: Any = None,
     grid: Any = None,
-    end: float | int | None = None,
+    start: Number | None = None,
+    end: Number | None = None,
 ) -> Solver:
     """The solver of that name with as many steps as `nfe` evaluations pay for.
 
@@ -174,6 +177,8 @@ def construct(
             them unused, unless they spend a remainder on lower orders.
         schedule: the model's schedule, for solvers and grids that need it.
         grid: a grid name or explicit times; None is the constructor's own default.
+        start: time of the first state, in [0, end); 0 is noise.
+        start: the time of the first state, in [0, end); None is 0, the noise.
         end: the time of the sample, in (0, 1]; None is the constructor's own default.
 
     Raises:
@@ -184,7 +189,7 @@ def construct(
         near = get_close_matches(name, TABLE, n=3) or list(TABLE)
         raise ValueError(f"no solver is named {name!r}; nearest: {', '.join(near)}.")
     entry = TABLE[name]
-    steps = nfe // entry.stages
+    steps = whole("nfe", nfe) // entry.stages
     if steps < 1:
         raise ValueError(
             f"{name} spends {entry.stages} evaluations a step; nfe = {nfe} pays for "
@@ -192,7 +197,7 @@ def construct(
         )
     if schedule is None and "schedule" in entry.needs:
         raise ValueError(f"{name} needs the model's schedule; pass schedule=....")
-    options: dict[str, Any] = {"grid": grid, "end": end}
+    options: dict[str, Any] = {"grid": grid, "start": start, "end": end}
     options = {key: value for key, value in options.items() if value is not None}
     options[entry.takes] = steps if entry.takes == "steps" else nfe
     return entry.constructor(schedule, **options)

@@ -14,11 +14,11 @@ DPM-Solver++ the second.
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._prediction import Point, Prediction
-from bespoke_jax.solvers._steps import check_variant
+from bespoke_jax.solvers._steps import Layout, check_variant
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear
 
@@ -86,10 +86,8 @@ def lam(p: Point) -> float:
 
 def singlestep(
     kind: Kind,
-    schedule: Any,
+    layout: Layout,
     orders: list[int],
-    grid: Any,
-    end: float | int,
     r1: float | int | str,
     r2: float | int,
     variant: str,
@@ -124,13 +122,11 @@ def singlestep(
         return x_t - kind.c(t) * (phi_2 * slope + 2 * phi_3 * curve)
 
     return _steps.singlestep(
-        schedule,
+        layout,
         step,
         orders=orders,
-        grid=grid,
-        end=end,
         coordinate=lam,
-        at=schedule.time_at_log_snr,
+        at=layout.schedule.time_at_log_snr,
         ratios=ratios(r1, r2),
         denoise=denoise,
     )
@@ -138,11 +134,9 @@ def singlestep(
 
 def multistep(
     kind: Kind,
-    schedule: Any,
+    layout: Layout,
     order: int,
     nfe: int,
-    grid: Any,
-    end: float | int,
     variant: str,
     lower_order_final: bool,
     denoise: bool,
@@ -168,12 +162,10 @@ def multistep(
         return x_t - kind.c(t) * (phi_2 * D_1 + curve * D_2)
 
     return _steps.multistep(
-        schedule,
+        layout,
         step,
         nfe=nfe,
         order=order,
-        grid=grid,
-        end=end,
         coordinate=lam,
         lower_order_final=lower_order_final,
         denoise=denoise,

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bespoke_jax.schedules import on_host
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear, trace
 
@@ -56,9 +57,10 @@ Predict = Callable[[Point, Linear], Prediction]
 def points(schedule: Any, times: Any) -> list[Point]:
     """The path values at host times, all in one call of the schedule."""
     t = np.asarray(times, np.float64)
-    values = (*schedule(t), schedule.nsr(t), schedule.log_snr(t), *schedule.rates(t))
-    columns = np.broadcast_arrays(t, *(np.asarray(v, np.float64) for v in values))
-    return [Point(*row) for row in np.stack(columns, axis=-1).tolist()]
+    methods = (schedule, schedule.nsr, schedule.log_snr, schedule.rates)
+    (alpha, sigma), tau, lam, rates = (on_host(method, t) for method in methods)
+    columns = np.stack([t, alpha, sigma, tau, lam, *rates], axis=-1)
+    return [Point(*row) for row in columns.tolist()]
 
 
 def run(

@@ -11,12 +11,13 @@ theorem 3.1 and corollary 3.1 (RD), algorithms 1 and 2 (V1-2 and V1-3).
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from bespoke_jax.grids._checks import whole
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._prediction import Point, Prediction
-from bespoke_jax.solvers._steps import budget, check_variant
+from bespoke_jax.solvers._steps import Layout, budget, check_variant
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear
 
@@ -65,6 +66,7 @@ def singlestep_phi(
     phi: str | float | int, nfe: int, order: int
 ) -> Callable[[int], float]:
     """phi_1 of step j = 0, 1, ...; "official" is the list of the authors' program."""
+    nfe = whole("nfe", nfe)
     if phi != "official":
         return lambda j: _constant(phi)
     K = max(nfe // order, 1)
@@ -82,6 +84,7 @@ def multistep_phi(
     phi: str | float | int, nfe: int, order: int
 ) -> Callable[[int], float]:
     """phi_1 of step i = 0, 1, ...; "official" is the list of the authors' program."""
+    nfe = whole("nfe", nfe)
     if phi != "official":
         return lambda i: _constant(phi)
     table = [recursive_difference(m + 3)[0] for m in range(nfe + 1)]
@@ -118,7 +121,7 @@ def _constant(phi: str | float | int) -> float:
 def singlestep(
     form: Form,
     order: int,
-    schedule: Any,
+    layout: Layout,
     *,
     nfe: int,
     mode: str,
@@ -126,9 +129,6 @@ def singlestep(
     r1: float | int | str,
     r2: float | int,
     stage: str,
-    grid: Any,
-    k: float | int,
-    end: float | int,
     denoise: bool,
 ) -> Solver:
     """SciRE-V1-2, -3, V2-2 or -3 with the step orders of the budget."""
@@ -156,20 +156,17 @@ def singlestep(
         return m_s.ddim(t) + (form.scale(t) * h / (2 * weight * r[-1])) * D
 
     return _steps.singlestep(
-        schedule,
+        layout,
         step,
         orders=budget(nfe, order, mode),
-        grid=grid,
-        end=end,
         coordinate=lam if geometric else form.variable,
-        at=schedule.time_at_log_snr
+        at=layout.schedule.time_at_log_snr
         if geometric
-        else lambda value: schedule.time_at_nsr(form.tau(value)),
+        else lambda value: layout.schedule.time_at_nsr(form.tau(value)),
         ratios=ratios(0.5 if geometric else r1, r2, order),
         # The program takes such ratios in tau, in V2 too.
         inner=lambda p: p.tau,
         denoise=denoise,
-        k=k,
     )
 
 
@@ -187,14 +184,11 @@ def ratios(r1, r2, order):
 def multistep(
     form: Form,
     order: int,
-    schedule: Any,
+    layout: Layout,
     *,
     nfe: int,
     phi: str | float | int,
     variant: str,
-    grid: Any,
-    k: float | int,
-    end: float | int,
     lower_order_final: bool,
     denoise: bool,
 ) -> Solver:
@@ -225,15 +219,12 @@ def multistep(
         return x_t + (form.scale(t) * H) * change
 
     return _steps.multistep(
-        schedule,
+        layout,
         step,
         nfe=nfe,
         order=order,
-        grid=grid,
-        end=end,
         # Infinite at both ends, where neither form has a finite step.
         coordinate=lambda p: p.lam,
         lower_order_final=lower_order_final,
         denoise=denoise,
-        k=k,
     )

@@ -1,60 +1,42 @@
-"""Grids, budgets and the two loops (singlestep, multistep) that the solvers share."""
+"""Layouts, budgets and the two loops (singlestep, multistep) that the solvers share."""
 
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bespoke_jax import grids
+from bespoke_jax.grids._checks import whole
+from bespoke_jax.schedules import on_host
 from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, run
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear
-
-REACH = 5.1
-"""Half log-SNR, up and down, to which named noise grids count where it is infinite.
-
-The bound of the DPM-Solver program for cosine schedules (alpha / sigma = 0.0061); VP
-itself spans -5.03 to 4.56 at 1 - 1e-3.
-"""
 
 Coordinate = Callable[[Point], float]
 """The variable in which a method interpolates: lambda, tau, 1/tau or t."""
 
 
-def resolve(
-    schedule: Any,
-    grid: Any,
-    n: int,
-    end: float | int,
-    *,
-    start: float | int = 0.0,
-    k: float | int = 3.1,
-) -> np.ndarray:
-    """As `grids.resolve`, also from a later start and through infinite log-SNRs.
+class Layout(NamedTuple):
+    """Where the steps lie: the arguments that every constructor passes on."""
 
-    Where alpha is 0 at the start (or sigma at the end), a log_snr, nsr or edm grid is
-    the one from half log-SNR -5.1 (to 5.1), with its first (last) time moved to the
-    start (end): a first-order step is finite there. A callable is called as
-    grid(n, schedule, end), with start=... where the nodes inside a step are asked for.
-    `k` is the parameter of "nsr".
-    """
-    if not (isinstance(grid, str) and grid in ("log_snr", "nsr", "edm")):
-        if not start:
-            return grids.resolve(grid, n, schedule, end)
-        if callable(grid):
-            return grids.explicit(grid(n, schedule, end, start=start))
-        return getattr(grids, grid)(n, end, start=start)
-    options = {"k": k} if grid == "nsr" else {}
-    first, last = start, end
-    if math.isinf(schedule.log_snr(start)):
-        first = float(schedule.time_at_log_snr(-REACH))
-    if math.isinf(schedule.log_snr(end)) and grid != "edm":  # edm has sigma = 0
-        last = float(schedule.time_at_log_snr(REACH))
-    times = getattr(grids, grid)(n, schedule, last, start=first, **options)
-    times[0], times[-1] = start, end
-    return times
+    schedule: Any
+    grid: Any
+    start: Any
+    end: Any
+    k: Any = 3.1
+    """The parameter of the grid "nsr"."""
+
+    def times(self, n: int) -> np.ndarray:
+        """The n + 1 times of n steps."""
+        return grids.resolve(
+            self.grid, n, self.schedule, self.end, start=self.start, k=self.k
+        )
+
+    def points(self, n: int) -> list[Point]:
+        """The path values at `times`."""
+        return points(self.schedule, self.times(n))
 
 
 def budget(nfe: int, order: int, mode: str) -> list[int]:
@@ -66,32 +48,30 @@ def budget(nfe: int, order: int, mode: str) -> list[int]:
     """
     if mode not in ("fixed", "agile"):
         raise ValueError(f'mode must be "fixed" or "agile"; got {mode!r}.')
+    nfe = whole("nfe", nfe)
     if nfe < (order if mode == "fixed" else 1):
         raise ValueError(
             f"a step of order {order} costs {order} evaluations; nfe = {nfe} pays "
             "for none."
         )
-    whole, rest = divmod(nfe, order)
+    full, rest = divmod(nfe, order)
     if mode == "fixed":
-        return [order] * whole
+        return [order] * full
     if order == 3 and rest == 0:
-        return [3] * (whole - 1) + [2, 1]
-    return [order] * whole + [rest] * (rest > 0)
+        return [3] * (full - 1) + [2, 1]
+    return [order] * full + [rest] * (rest > 0)
 
 
 def singlestep(
-    schedule: Any,
+    layout: Layout,
     step: Callable[[Predict, Linear, list[Point], int], Linear],
     *,
     orders: list[int],
-    grid: Any,
-    end: float | int,
     coordinate: Coordinate,
     at: Callable[[float], Any],
     ratios: dict[int, tuple[float, ...]] | None,
     inner: Coordinate | None = None,
     denoise: bool,
-    k: float | int = 3.1,
 ) -> Solver:
     """A solver of self-contained steps: stages at nodes inside each step.
 
@@ -100,15 +80,17 @@ def singlestep(
 
     Args:
         step: (predict, x, [s, s_1, .., t], j) -> x_t, of order len(nodes) - 1.
+        layout: its grid is a name, a callable or the outer times; with ratios None,
+            all times.
         orders: the order of each step.
-        grid: a name, a callable or the outer times; with ratios None, all times.
         coordinate, at: the variable of the nodes, and its inverse to a time.
         ratios: where the nodes lie inside a step, by its order; None: where the grid
             itself puts them.
         inner: the variable in which such grid nodes are expressed as ratios; None is
             the coordinate.
     """
-    times, inside = _outer(schedule, grid, orders, end, explicit=ratios is None, k=k)
+    schedule = layout.schedule
+    times, inside = _outer(layout, orders, explicit=ratios is None)
     outer = points(schedule, times)
 
     def stages(j: int, s: Point, t: Point, order: int) -> Any:
@@ -125,7 +107,7 @@ def singlestep(
             fractions = [(inner(p) - inner(s)) / span for p in points(schedule, own)]
         else:
             fractions = ratios.get(order, ())
-        return [float(at(a + r * (b - a))) for r in fractions]
+        return [float(on_host(at, a + r * (b - a))) for r in fractions]
 
     places = np.cumsum([0, *orders])
     within = [
@@ -148,40 +130,38 @@ def singlestep(
     return run(schedule, recursion, last=outer[-1], denoise=denoise)
 
 
-def _outer(schedule, grid, orders, end, *, explicit, k):
+def _outer(layout, orders, *, explicit):
     """Outer times, and the function that gives the grid's own inner times."""
+    grid = layout.grid
     steps, nfe = len(orders), sum(orders)
     places = np.cumsum([0, *orders])
     if isinstance(grid, str) or callable(grid):
         # The grids are uniform in some variable: with equal orders both rules agree.
         # With unequal ones the programs take every step of equal length on log-SNR
         # (and EDM) grids, and in proportion to its evaluations on the others.
-        whole = grid in ("log_snr", "edm") or len(set(orders)) == 1
-        times = resolve(schedule, grid, steps if whole else nfe, end, k=k)
-        times = times if whole else times[places]
+        equal = grid in ("log_snr", "edm") or len(set(orders)) == 1
+        times = layout.times(steps if equal else nfe)
+        times = times if equal else times[places]
 
         def inside(s, t, place, order):
-            return resolve(schedule, grid, order, t.t, start=s.t, k=k)[1:-1]
+            return layout._replace(start=s.t, end=t.t).times(order)[1:-1]
 
         return times, inside
-    times = grids.resolve(grid, nfe if explicit else steps, schedule, end)
+    times = layout.times(nfe if explicit else steps)
     if not explicit:
         return times, None
     return times[places], lambda s, t, place, order: times[place + 1 : place + order]
 
 
 def multistep(
-    schedule: Any,
+    layout: Layout,
     step: Callable[[list[Prediction], Point, int], Linear],
     *,
     nfe: int,
     order: int,
-    grid: Any,
-    end: float | int,
     coordinate: Coordinate,
     lower_order_final: bool = False,
     denoise: bool = False,
-    k: float | int = 3.1,
 ) -> Solver:
     """A solver that reuses the predictions of its last steps: one evaluation a step.
 
@@ -192,8 +172,7 @@ def multistep(
     Args:
         step: (predictions, latest first; t; i) -> x_t.
     """
-    times = resolve(schedule, grid, nfe, end, k=k)
-    path = points(schedule, times)
+    path = layout.points(nfe)
 
     def recursion(predict, x):
         past: list[Prediction] = []
@@ -206,12 +185,12 @@ def multistep(
             x = step([past[0], *finite], t, i)
         return x
 
-    return run(schedule, recursion, last=path[-1], denoise=denoise)
+    return run(layout.schedule, recursion, last=path[-1], denoise=denoise)
 
 
 def check_order(order: int, known: tuple[int, ...]) -> int:
     """The order if it is one of those known."""
-    if order not in known:
+    if type(order) is not int or order not in known:
         raise ValueError(f"order must be one of {known}; got {order!r}.")
     return order
 

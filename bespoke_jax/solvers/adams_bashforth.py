@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from bespoke_jax import grids
+from bespoke_jax._types import Number
 from bespoke_jax.solvers._adams import variable_step
 from bespoke_jax.solvers._steps import check_order
 from bespoke_jax.table import Solver
@@ -20,7 +21,8 @@ def adams_bashforth(
     nfe: int,
     order: int = 2,
     grid: Any = "uniform",
-    end: float | int = 1.0,
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """x <- x + int of the polynomial through the last `order` velocities.
 
@@ -32,13 +34,14 @@ def adams_bashforth(
         nfe: evaluations, one a step.
         order: 1 (Euler) to 4, the number of velocities.
         grid: a name, a callable or nfe + 1 increasing times; see `grids.resolve`.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1].
 
     Raises:
         ValueError: an argument out of range.
     """
     check_order(order, (1, 2, 3, 4))
-    times = grids.resolve(grid, nfe, schedule, end)
+    times = grids.resolve(grid, nfe, schedule, end, start=start)
 
     def recursion(u, x):
         past = []

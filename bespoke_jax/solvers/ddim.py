@@ -5,7 +5,8 @@ Song, Meng and Ermon, 2020, arXiv 2010.02502, equation 12 with eta = 0.
 
 from typing import Any
 
-from bespoke_jax.solvers._steps import multistep
+from bespoke_jax._types import Number
+from bespoke_jax.solvers._steps import Layout, multistep
 from bespoke_jax.table import Solver
 
 
@@ -14,7 +15,8 @@ def ddim(
     *,
     nfe: int,
     grid: Any = "uniform",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """DDIM without noise: x_t = alpha_t x_1(s, x_s) + sigma_t eps(s, x_s).
@@ -29,19 +31,18 @@ def ddim(
         grid: a name, a callable or nfe + 1 increasing times; see `grids.resolve`. A
             noise grid (log_snr, nsr, edm) counts from log(alpha / sigma) = -5.1 where
             alpha(0) = 0 and to 5.1 where sigma(end) = 0, its end points being moved.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1]; an explicit grid has its own.
         denoise: return the data prediction at the end, for one more evaluation.
 
     Raises:
-        ValueError: nfe, grid or end out of range.
+        ValueError: nfe, grid, start or end out of range.
     """
     return multistep(
-        schedule,
+        Layout(schedule, grid, start, end),
         lambda past, t, i: past[0].ddim(t),
         nfe=nfe,
         order=1,
-        grid=grid,
-        end=end,
         coordinate=lambda p: p.t,
         denoise=denoise,
     )

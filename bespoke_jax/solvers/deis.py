@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from bespoke_jax._types import Number
+from bespoke_jax.schedules import joints, on_host
 from bespoke_jax.solvers._prediction import Point
-from bespoke_jax.solvers._steps import check_order, check_variant, multistep
+from bespoke_jax.solvers._steps import Layout, check_order, check_variant, multistep
 from bespoke_jax.solvers.ipndm import ipndm_v
 from bespoke_jax.table import Solver
 
@@ -35,7 +37,8 @@ def deis_tab(
     order: int = 3,
     variant: str = "time",
     grid: Any = "quadratic",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     lower_order_final: bool = False,
     denoise: bool = False,
 ) -> Solver:
@@ -52,6 +55,7 @@ def deis_tab(
         variant: "time", or "log_snr": a polynomial in log(tau), as in diffusers.
         grid: a name, a callable or nfe + 1 increasing times; "quadratic" is the
             paper's.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1].
         lower_order_final: the last steps use at most nfe - i predictions.
         denoise: return the data prediction at the end, for one more evaluation.
@@ -75,12 +79,10 @@ def deis_tab(
         return x_t
 
     return multistep(
-        schedule,
+        Layout(schedule, grid, start, end),
         step,
         nfe=nfe,
         order=order + 1,
-        grid=grid,
-        end=end,
         coordinate=coordinate,
         lower_order_final=lower_order_final,
         denoise=denoise,
@@ -93,7 +95,8 @@ def deis_rho_ab(
     nfe: int,
     order: int = 3,
     grid: Any = "edm",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """DEIS-rhoAB: the polynomial is one in tau, hence plain Adams-Bashforth there.
@@ -103,7 +106,13 @@ def deis_rho_ab(
     """
     check_order(order, (0, 1, 2, 3))
     return ipndm_v(
-        schedule, nfe=nfe, order=order + 1, grid=grid, end=end, denoise=denoise
+        schedule,
+        nfe=nfe,
+        order=order + 1,
+        grid=grid,
+        start=start,
+        end=end,
+        denoise=denoise,
     )
 
 
@@ -112,7 +121,7 @@ def _integrals(
 ) -> np.ndarray:
     """int l_j dtau over [s, t] for the Lagrange polynomials of the nodes."""
     lam, d_tau = _quadrature(schedule, s, t)
-    z = np.asarray(schedule.time_at_log_snr(lam)) if in_time else lam
+    z = on_host(schedule.time_at_log_snr, lam) if in_time else lam
     basis = [
         np.prod([(z - b) / (a - b) for k, b in enumerate(nodes) if k != j], axis=0)
         for j, a in enumerate(nodes)
@@ -124,10 +133,9 @@ def _quadrature(schedule: Any, s: Point, t: Point) -> tuple[np.ndarray, np.ndarr
     """Abscissae in lambda and weights of dtau = -exp(-lambda) d lambda."""
     last = min(t.lam, s.lam + _DEEP)
     panels = np.linspace(s.lam, last, 1 + int(np.ceil((last - s.lam) / _PANEL)))
-    if hasattr(schedule, "alphas_bar"):  # a path in pieces: no panel across a joint
-        N = len(schedule.alphas_bar)
-        joints = schedule.log_snr(np.arange(1, N) / N)
-        panels = np.union1d(panels, joints[(joints > s.lam) & (joints < last)])
+    # No panel across a joint of a path in pieces.
+    at = on_host(schedule.log_snr, joints(schedule))
+    panels = np.union1d(panels, at[(at > s.lam) & (at < last)])
     lam, d_tau = [], []
     for a, b in pairwise(panels):
         x = (a + b) / 2 + (b - a) / 2 * _X

@@ -11,8 +11,9 @@ paper, "taylor" with the exact integrals of the Taylor polynomial.
 
 Every constructor takes a grid as a name, a callable or increasing times (outer times
 for singlestep methods). A noise grid (log_snr, nsr, edm) counts from lambda = -5.1
-where alpha(0) = 0 and to 5.1 where sigma(end) = 0, its end points being moved. `end` is
-the time of the sample in (0, 1], unless the grid is explicit. `denoise` returns the
+where alpha(0) = 0 and to 5.1 where sigma(end) = 0, its end points being moved. A
+solver goes from `start`, the time of its first state, to `end`, that of the sample,
+0 <= start < end <= 1, unless the grid is explicit. `denoise` returns the
 data prediction at the end, for one more evaluation. Steps from or to an infinite lambda
 (t=0 of CondOT, t=1) consist of first-order steps.
 """
@@ -20,9 +21,10 @@ data prediction at the end, for one more evaluation. Steps from or to an infinit
 from functools import partial
 from typing import Any
 
+from bespoke_jax._types import Number
 from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import NOISE
-from bespoke_jax.solvers._steps import budget, check_order
+from bespoke_jax.solvers._steps import Layout, budget, check_order
 from bespoke_jax.solvers.ddim import ddim
 from bespoke_jax.table import Solver
 
@@ -35,14 +37,15 @@ def dpm_solver_1(
     *,
     nfe: int,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """DPM-Solver-1: alpha_t/alpha_s x - sigma_t (e^h - 1) eps; the same as `ddim`.
 
     Lu et al., 2022, equation 3.7. Arguments and errors as `ddim`.
     """
-    return ddim(schedule, nfe=nfe, grid=grid, end=end, denoise=denoise)
+    return ddim(schedule, nfe=nfe, grid=grid, start=start, end=end, denoise=denoise)
 
 
 def dpm_solver_2(
@@ -50,7 +53,8 @@ def dpm_solver_2(
     *,
     nfe: int,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     r1: float | int | str = 0.5,
     variant: str = "dpmsolver",
     denoise: bool = False,
@@ -65,6 +69,7 @@ def dpm_solver_2(
         schedule: the model's Gaussian path.
         nfe: evaluations to spend; an odd last one is not used.
         grid: a name, a callable or the nfe // 2 + 1 outer times.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1].
         r1: place of s1 inside a step, in (0, 1), or "inner": where a grid of the same
             name has it; an explicit grid then lists all times.
@@ -75,7 +80,12 @@ def dpm_solver_2(
         ValueError: an argument out of range.
     """
     return _singlestep(
-        schedule, budget(nfe, 2, "fixed"), grid, end, r1, 2 / 3, variant, denoise
+        Layout(schedule, grid, start, end),
+        budget(nfe, 2, "fixed"),
+        r1,
+        2 / 3,
+        variant,
+        denoise,
     )
 
 
@@ -84,7 +94,8 @@ def dpm_solver_3(
     *,
     nfe: int,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     r1: float | int | str = 1 / 3,
     r2: float | int = 2 / 3,
     variant: str = "dpmsolver",
@@ -100,7 +111,9 @@ def dpm_solver_3(
     Arguments and errors as `dpm_solver_2`, with 0 < r1 < r2 < 1.
     """
     orders = budget(nfe, 3, "fixed")
-    return _singlestep(schedule, orders, grid, end, r1, r2, variant, denoise)
+    return _singlestep(
+        Layout(schedule, grid, start, end), orders, r1, r2, variant, denoise
+    )
 
 
 def dpm_solver_fast(
@@ -109,7 +122,8 @@ def dpm_solver_fast(
     nfe: int,
     order: int = 3,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     r1: float | int | str = "paper",
     variant: str = "dpmsolver",
     denoise: bool = False,
@@ -129,7 +143,9 @@ def dpm_solver_fast(
     if r1 not in ("paper", "inner"):
         raise ValueError(f'r1 must be "paper" or "inner"; got {r1!r}.')
     orders = budget(nfe, order, "agile")
-    return _singlestep(schedule, orders, grid, end, r1, 2 / 3, variant, denoise)
+    return _singlestep(
+        Layout(schedule, grid, start, end), orders, r1, 2 / 3, variant, denoise
+    )
 
 
 def dpm_solver_2m(
@@ -137,7 +153,8 @@ def dpm_solver_2m(
     *,
     nfe: int,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     variant: str = "dpmsolver",
     lower_order_final: bool = True,
     denoise: bool = False,
@@ -147,7 +164,9 @@ def dpm_solver_2m(
     x_t = ddim - sigma_t (e^h - 1) / 2 D with D = (eps_0 - eps_-1) h / h_0. Arguments
     and errors as `dpm_solver_pp_2m`.
     """
-    return _multistep(schedule, 2, nfe, grid, end, variant, lower_order_final, denoise)
+    return _multistep(
+        Layout(schedule, grid, start, end), 2, nfe, variant, lower_order_final, denoise
+    )
 
 
 def dpm_solver_3m(
@@ -155,7 +174,8 @@ def dpm_solver_3m(
     *,
     nfe: int,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     variant: str = "dpmsolver",
     lower_order_final: bool = True,
     denoise: bool = False,
@@ -166,4 +186,6 @@ def dpm_solver_3m(
     difference. That halves the curvature, hence order 2; variant="exact" doubles D_2
     and has order 3. Arguments and errors as `dpm_solver_pp_3m`.
     """
-    return _multistep(schedule, 3, nfe, grid, end, variant, lower_order_final, denoise)
+    return _multistep(
+        Layout(schedule, grid, start, end), 3, nfe, variant, lower_order_final, denoise
+    )

@@ -9,16 +9,17 @@ Lu, Zhou, Bao, Chen, Li and Zhu, 2022, arXiv 2211.01095: algorithm 1 (2S), algor
 solver_type: "dpmsolver" as in the paper ("midpoint" elsewhere), "taylor" with the exact
 integral of the line ("heun" elsewhere).
 
-Grids, `end` and `denoise` as in `bespoke_jax.solvers.dpm_solver`. Thresholding of the
-data prediction belongs to the field: `bespoke_jax.fields.threshold`.
+Grids, `start`, `end` and `denoise` as in `bespoke_jax.solvers.dpm_solver`.
+Thresholding of the data prediction belongs to the field: `bespoke_jax.fields.threshold`.
 """
 
 from functools import partial
 from typing import Any
 
+from bespoke_jax._types import Number
 from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import DATA
-from bespoke_jax.solvers._steps import budget
+from bespoke_jax.solvers._steps import Layout, budget
 from bespoke_jax.table import Solver
 
 _singlestep = partial(_exponential.singlestep, DATA)
@@ -31,7 +32,8 @@ def dpm_solver_pp_2s(
     nfe: int,
     mode: str = "fixed",
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     r1: float | int | str = 0.5,
     variant: str = "dpmsolver",
     denoise: bool = False,
@@ -48,6 +50,7 @@ def dpm_solver_pp_2s(
         mode: "fixed", nfe // 2 steps of order 2; or "agile", which spends an odd last
             evaluation on a first-order step.
         grid: a name, a callable or the outer times.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1].
         r1: place of s1 inside a step, in (0, 1), or "inner": where a grid of the same
             name has it; an explicit grid then lists all nfe + 1 times.
@@ -58,7 +61,9 @@ def dpm_solver_pp_2s(
         ValueError: an argument out of range.
     """
     orders = budget(nfe, 2, mode)
-    return _singlestep(schedule, orders, grid, end, r1, 2 / 3, variant, denoise)
+    return _singlestep(
+        Layout(schedule, grid, start, end), orders, r1, 2 / 3, variant, denoise
+    )
 
 
 def dpm_solver_pp_3s(
@@ -67,7 +72,8 @@ def dpm_solver_pp_3s(
     nfe: int,
     mode: str = "fixed",
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     r1: float | int | str = 1 / 3,
     r2: float | int = 2 / 3,
     variant: str = "dpmsolver",
@@ -82,7 +88,12 @@ def dpm_solver_pp_3s(
     orders = budget(nfe, 3, mode)
     paper = mode == "agile" and (r1, r2) == (1 / 3, 2 / 3)
     return _singlestep(
-        schedule, orders, grid, end, "paper" if paper else r1, r2, variant, denoise
+        Layout(schedule, grid, start, end),
+        orders,
+        "paper" if paper else r1,
+        r2,
+        variant,
+        denoise,
     )
 
 
@@ -91,7 +102,8 @@ def dpm_solver_pp_2m(
     *,
     nfe: int,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     variant: str = "dpmsolver",
     lower_order_final: bool = True,
     denoise: bool = False,
@@ -105,6 +117,7 @@ def dpm_solver_pp_2m(
         schedule: the model's Gaussian path.
         nfe: evaluations, one a step.
         grid: a name, a callable or nfe + 1 increasing times.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1]; the last step is DDIM where sigma is 0.
         variant: "dpmsolver", or "taylor" with D weighted by phi_2(-h).
         lower_order_final: the last step is DDIM (and the last but one two-step, for
@@ -115,7 +128,9 @@ def dpm_solver_pp_2m(
     Raises:
         ValueError: an argument out of range.
     """
-    return _multistep(schedule, 2, nfe, grid, end, variant, lower_order_final, denoise)
+    return _multistep(
+        Layout(schedule, grid, start, end), 2, nfe, variant, lower_order_final, denoise
+    )
 
 
 def dpm_solver_pp_3m(
@@ -123,7 +138,8 @@ def dpm_solver_pp_3m(
     *,
     nfe: int,
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     variant: str = "dpmsolver",
     lower_order_final: bool = True,
     denoise: bool = False,
@@ -141,4 +157,6 @@ def dpm_solver_pp_3m(
 
     Other arguments and errors as `dpm_solver_pp_2m`.
     """
-    return _multistep(schedule, 3, nfe, grid, end, variant, lower_order_final, denoise)
+    return _multistep(
+        Layout(schedule, grid, start, end), 3, nfe, variant, lower_order_final, denoise
+    )

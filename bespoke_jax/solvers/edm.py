@@ -10,9 +10,10 @@ Any schedule will do: steps are written for x_t = alpha_t y. Steps from an infin
 
 from typing import Any
 
+from bespoke_jax._types import Number
 from bespoke_jax.solvers import _exponential, _steps
 from bespoke_jax.solvers._exponential import NOISE
-from bespoke_jax.solvers._steps import budget
+from bespoke_jax.solvers._steps import Layout, budget
 from bespoke_jax.solvers.ddim import ddim
 from bespoke_jax.table import Solver
 
@@ -22,14 +23,15 @@ def edm_euler(
     *,
     nfe: int,
     grid: Any = "edm",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """Euler in sigma / alpha at the noise levels of EDM; the same step as `ddim`.
 
     Arguments and errors as `ddim`.
     """
-    return ddim(schedule, nfe=nfe, grid=grid, end=end, denoise=denoise)
+    return ddim(schedule, nfe=nfe, grid=grid, start=start, end=end, denoise=denoise)
 
 
 def edm_heun(
@@ -37,7 +39,8 @@ def edm_heun(
     *,
     nfe: int,
     grid: Any = "edm",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """The trapezoid in tau: y_t = y + (tau_t - tau_s) (eps_s + eps_t) / 2.
@@ -49,6 +52,7 @@ def edm_heun(
         nfe: evaluations; the last step of an odd number is an Euler step, as the paper
             has it for a step to sigma = 0.
         grid: a name, a callable or the (nfe + 1) // 2 + 1 step times.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1]; at sigma = 0 nfe must be odd unless the
             schedule's rates are finite there.
         denoise: return the data prediction at the end, for one more evaluation.
@@ -68,11 +72,9 @@ def edm_heun(
         return e_s.ddim(t) + (t.alpha * h / 2) * (e_t.eps - e_s.eps)
 
     return _steps.singlestep(
-        schedule,
+        Layout(schedule, grid, start, end),
         step,
         orders=budget(nfe, 2, "agile"),
-        grid=grid,
-        end=end,
         coordinate=lambda p: p.tau,
         at=schedule.time_at_nsr,
         ratios={2: (1.0,)},
@@ -85,7 +87,8 @@ def edm_dpm_2(
     *,
     nfe: int,
     grid: Any = "edm",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     r1: float | int = 0.5,
     denoise: bool = False,
 ) -> Solver:
@@ -97,5 +100,11 @@ def edm_dpm_2(
     """
     orders = budget(nfe, 2, "agile")
     return _exponential.singlestep(
-        NOISE, schedule, orders, grid, end, r1, 2 / 3, "dpmsolver", denoise
+        NOISE,
+        Layout(schedule, grid, start, end),
+        orders,
+        r1,
+        2 / 3,
+        "dpmsolver",
+        denoise,
     )

@@ -6,14 +6,15 @@ y_t = y + (tau_t - tau_s) sum_j w_j eps_{-j}. Liu, Ren, Lin and Zhao, 2022, arXi
 2204.13902, section 4 and appendix H, by starting with lower orders instead of
 Runge-Kutta.
 
-Grids, `end` and `denoise` as in `bespoke_jax.solvers.ddim`.
+Grids, `start`, `end` and `denoise` as in `bespoke_jax.solvers.ddim`.
 """
 
 from typing import Any
 
+from bespoke_jax._types import Number
 from bespoke_jax.solvers import _adams
 from bespoke_jax.solvers._prediction import Point, Prediction
-from bespoke_jax.solvers._steps import check_order, multistep
+from bespoke_jax.solvers._steps import Layout, check_order, multistep
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear
 
@@ -24,7 +25,8 @@ def ipndm(
     nfe: int,
     order: int = 4,
     grid: Any = "uniform",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """iPNDM with the weights of equal steps: 55, -59, 37, -9 over 24 and so on.
@@ -37,6 +39,7 @@ def ipndm(
         nfe: evaluations, one a step.
         order: 1 (DDIM) to 4, the number of noise predictions.
         grid: a name, a callable or nfe + 1 increasing times.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1].
         denoise: return the data prediction at the end, for one more evaluation.
 
@@ -49,12 +52,10 @@ def ipndm(
         return _along_ddim(past, t, _adams.CONSTANT[len(past)])
 
     return multistep(
-        schedule,
+        Layout(schedule, grid, start, end),
         step,
         nfe=nfe,
         order=order,
-        grid=grid,
-        end=end,
         coordinate=lambda p: p.t,
         denoise=denoise,
     )
@@ -66,7 +67,8 @@ def ipndm_v(
     nfe: int,
     order: int = 4,
     grid: Any = "uniform",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """iPNDM with the exact Adams-Bashforth weights of the actual steps in tau.
@@ -82,12 +84,10 @@ def ipndm_v(
         )
 
     return multistep(
-        schedule,
+        Layout(schedule, grid, start, end),
         step,
         nfe=nfe,
         order=order,
-        grid=grid,
-        end=end,
         coordinate=lambda p: p.tau,
         denoise=denoise,
     )

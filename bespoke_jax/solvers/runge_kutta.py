@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax import grids
+from bespoke_jax._types import Number
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import trace
 
@@ -86,7 +87,13 @@ TABLEAUX = {
 
 
 def runge_kutta(
-    tableau: Tableau, schedule: Any = None, *, steps: int, grid: Any, end: float
+    tableau: Tableau,
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any,
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """The solver of any explicit tableau: `stages * steps` NFE on a grid of steps.
 
@@ -95,13 +102,14 @@ def runge_kutta(
         schedule: needed only by grids that are named after it (log_snr, nsr, edm).
         steps: number of steps, at least 1.
         grid: a name or an increasing array of steps + 1 times; see `grids.resolve`.
+        start: time of the first state, in [0, end); 0 is noise.
         end: the time of the sample, in (0, 1]. A stage with c = 1 evaluates the field
             there, so noise and data predictions need end < 1.
 
     Raises:
         ValueError: steps, grid or end out of range.
     """
-    times = grids.resolve(grid, steps, schedule, end=end)
+    times = grids.resolve(grid, steps, schedule, end, start=start)
 
     def recursion(u, x):
         for t, s in pairwise(times):
@@ -120,70 +128,119 @@ def runge_kutta(
 
 
 def euler(
-    schedule: Any = None, *, steps: int, grid: Any = "uniform", end: float = 1.0
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any = "uniform",
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """Euler's method, x <- x + h u(t, x): order 1, one evaluation a step.
 
     Equals DDIM on CondOT. Arguments and errors as `runge_kutta`.
     """
-    return runge_kutta(TABLEAUX["euler"], schedule, steps=steps, grid=grid, end=end)
+    return runge_kutta(
+        TABLEAUX["euler"], schedule, steps=steps, grid=grid, start=start, end=end
+    )
 
 
 def midpoint(
-    schedule: Any = None, *, steps: int, grid: Any = "uniform", end: float = 1.0
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any = "uniform",
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """The explicit midpoint rule (c = 1/2): order 2, two evaluations a step.
 
     The RK2 of the Bespoke papers. Arguments and errors as `runge_kutta`.
     """
-    return runge_kutta(TABLEAUX["midpoint"], schedule, steps=steps, grid=grid, end=end)
+    return runge_kutta(
+        TABLEAUX["midpoint"], schedule, steps=steps, grid=grid, start=start, end=end
+    )
 
 
 def ralston(
-    schedule: Any = None, *, steps: int, grid: Any = "uniform", end: float = 1.0
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any = "uniform",
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """Ralston's second-order method (c = 2/3): two evaluations a step.
 
     Arguments and errors as `runge_kutta`.
     """
-    return runge_kutta(TABLEAUX["ralston"], schedule, steps=steps, grid=grid, end=end)
+    return runge_kutta(
+        TABLEAUX["ralston"], schedule, steps=steps, grid=grid, start=start, end=end
+    )
 
 
 def heun(
-    schedule: Any = None, *, steps: int, grid: Any = "uniform", end: float = 1.0
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any = "uniform",
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """Heun's second-order method (c = 1, the trapezoid): two evaluations a step.
 
     Arguments and errors as `runge_kutta`.
     """
-    return runge_kutta(TABLEAUX["heun"], schedule, steps=steps, grid=grid, end=end)
+    return runge_kutta(
+        TABLEAUX["heun"], schedule, steps=steps, grid=grid, start=start, end=end
+    )
 
 
 def kutta3(
-    schedule: Any = None, *, steps: int, grid: Any = "uniform", end: float = 1.0
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any = "uniform",
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """Kutta's third-order method (c = 1/2, 1): three evaluations a step.
 
     Arguments and errors as `runge_kutta`.
     """
-    return runge_kutta(TABLEAUX["kutta3"], schedule, steps=steps, grid=grid, end=end)
+    return runge_kutta(
+        TABLEAUX["kutta3"], schedule, steps=steps, grid=grid, start=start, end=end
+    )
 
 
 def heun3(
-    schedule: Any = None, *, steps: int, grid: Any = "uniform", end: float = 1.0
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any = "uniform",
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """Heun's third-order method (c = 1/3, 2/3): three evaluations a step.
 
     Arguments and errors as `runge_kutta`.
     """
-    return runge_kutta(TABLEAUX["heun3"], schedule, steps=steps, grid=grid, end=end)
+    return runge_kutta(
+        TABLEAUX["heun3"], schedule, steps=steps, grid=grid, start=start, end=end
+    )
 
 
 def rk4(
-    schedule: Any = None, *, steps: int, grid: Any = "uniform", end: float = 1.0
+    schedule: Any = None,
+    *,
+    steps: int,
+    grid: Any = "uniform",
+    start: Number = 0.0,
+    end: Number = 1.0,
 ) -> Solver:
     """The classical fourth-order Runge-Kutta method: four evaluations a step.
 
     Arguments and errors as `runge_kutta`.
     """
-    return runge_kutta(TABLEAUX["rk4"], schedule, steps=steps, grid=grid, end=end)
+    return runge_kutta(
+        TABLEAUX["rk4"], schedule, steps=steps, grid=grid, start=start, end=end
+    )

@@ -23,7 +23,8 @@ Common arguments:
   nfe + 1 times; or, with two stages, r1="geometric", the geometric mean with the weight
   of r1 = 1/2 (V1-2 with phi=1 is then DPM-Solver-2).
 - `grid`, a name, a callable or times (the outer ones for singlestep methods), and `k`,
-  the parameter of the NSR grid, 3.1 in the paper; `end`, the time of the sample.
+  the parameter of the NSR grid, 3.1 in the paper; `start` and `end`, the times of the
+  first state and of the sample.
 - `denoise` returns the data prediction at the end, for one more evaluation. V1 uses no
   data prediction; thresholding belongs to the field (`bespoke_jax.fields.threshold`).
 
@@ -32,11 +33,12 @@ All raise ValueError for an argument out of range.
 
 from typing import Any
 
+from bespoke_jax._types import Number
 from bespoke_jax.solvers import _scire, _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._exponential import phi as exponential_phi
 from bespoke_jax.solvers._scire import V1, V2
-from bespoke_jax.solvers._steps import budget
+from bespoke_jax.solvers._steps import Layout, budget
 from bespoke_jax.solvers.scire_multistep import (
     scire_v1_2m,
     scire_v1_3m,
@@ -54,8 +56,9 @@ def scire_v1_2(
     phi: str | float | int = "rd",
     r1: float | int | str = 0.5,
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """SciRE-V1-2, two evaluations a step; with y = x / alpha, tau = sigma / alpha:
@@ -69,21 +72,25 @@ def scire_v1_2(
     """
     if mode == "multistep":
         return scire_v1_2m(
-            schedule, nfe=nfe, phi=phi, grid=grid, k=k, end=end, denoise=denoise
+            schedule,
+            nfe=nfe,
+            phi=phi,
+            grid=grid,
+            k=k,
+            start=start,
+            end=end,
+            denoise=denoise,
         )
     return _scire.singlestep(
         V1,
         2,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         mode=mode,
         phi=phi,
         r1=r1,
         r2=2 / 3,
         stage="paper",
-        grid=grid,
-        k=k,
-        end=end,
         denoise=denoise,
     )
 
@@ -98,8 +105,9 @@ def scire_v1_3(
     r2: float | int = 2 / 3,
     stage: str = "paper",
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """SciRE-V1-3, three evaluations a step, in y = x / alpha and tau = sigma / alpha:
@@ -114,21 +122,25 @@ def scire_v1_3(
     """
     if mode == "multistep":
         return scire_v1_3m(
-            schedule, nfe=nfe, phi=phi, grid=grid, k=k, end=end, denoise=denoise
+            schedule,
+            nfe=nfe,
+            phi=phi,
+            grid=grid,
+            k=k,
+            start=start,
+            end=end,
+            denoise=denoise,
         )
     return _scire.singlestep(
         V1,
         3,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         mode=mode,
         phi=phi,
         r1=r1,
         r2=r2,
         stage=stage,
-        grid=grid,
-        k=k,
-        end=end,
         denoise=denoise,
     )
 
@@ -141,8 +153,9 @@ def scire_v2_2(
     phi: str | float | int = "rd",
     r1: float | int | str = 0.5,
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """SciRE-V2-2: V1-2 on the data prediction, z = x / sigma and w = alpha / sigma.
@@ -153,21 +166,25 @@ def scire_v2_2(
     """
     if mode == "multistep":
         return scire_v2_2m(
-            schedule, nfe=nfe, phi=phi, grid=grid, k=k, end=end, denoise=denoise
+            schedule,
+            nfe=nfe,
+            phi=phi,
+            grid=grid,
+            k=k,
+            start=start,
+            end=end,
+            denoise=denoise,
         )
     return _scire.singlestep(
         V2,
         2,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         mode=mode,
         phi=phi,
         r1=r1,
         r2=2 / 3,
         stage="paper",
-        grid=grid,
-        k=k,
-        end=end,
         denoise=denoise,
     )
 
@@ -182,8 +199,9 @@ def scire_v2_3(
     r2: float | int = 2 / 3,
     stage: str = "paper",
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """SciRE-V2-3: V1-3 on the data prediction, z = x / sigma and w = alpha / sigma.
@@ -194,21 +212,25 @@ def scire_v2_3(
     """
     if mode == "multistep":
         return scire_v2_3m(
-            schedule, nfe=nfe, phi=phi, grid=grid, k=k, end=end, denoise=denoise
+            schedule,
+            nfe=nfe,
+            phi=phi,
+            grid=grid,
+            k=k,
+            start=start,
+            end=end,
+            denoise=denoise,
         )
     return _scire.singlestep(
         V2,
         3,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         mode=mode,
         phi=phi,
         r1=r1,
         r2=r2,
         stage=stage,
-        grid=grid,
-        k=k,
-        end=end,
         denoise=denoise,
     )
 
@@ -220,8 +242,9 @@ def scirei_2(
     phi: str | float | int = "rd",
     r1: float | int | str = 0.5,
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """SciREI-2: recursive difference within the exponential integrator in lambda.
@@ -244,14 +267,11 @@ def scirei_2(
         return e_s.ddim(t) - (t.sigma * weight) * D
 
     return _steps.singlestep(
-        schedule,
+        Layout(schedule, grid, start, end, k),
         step,
         orders=budget(nfe, 2, "fixed"),
-        grid=grid,
-        end=end,
         coordinate=lam,
         at=schedule.time_at_log_snr,
         ratios=_scire.ratios(r1, 2 / 3, 2),
         denoise=denoise,
-        k=k,
     )

@@ -7,8 +7,10 @@ as described in `bespoke_jax.solvers.scire`; there too, what `phi` does to the o
 
 from typing import Any
 
+from bespoke_jax._types import Number
 from bespoke_jax.solvers import _scire
 from bespoke_jax.solvers._scire import V1, V2
+from bespoke_jax.solvers._steps import Layout
 from bespoke_jax.table import Solver
 
 
@@ -19,8 +21,9 @@ def scire_v1_2m(
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     lower_order_final: bool = True,
     denoise: bool = False,
 ) -> Solver:
@@ -37,13 +40,10 @@ def scire_v1_2m(
     return _scire.multistep(
         V1,
         2,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         phi=phi,
         variant=variant,
-        grid=grid,
-        k=k,
-        end=end,
         lower_order_final=lower_order_final,
         denoise=denoise,
     )
@@ -56,8 +56,9 @@ def scire_v1_3m(
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     lower_order_final: bool = True,
     denoise: bool = False,
 ) -> Solver:
@@ -74,13 +75,10 @@ def scire_v1_3m(
     return _scire.multistep(
         V1,
         3,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         phi=phi,
         variant=variant,
-        grid=grid,
-        k=k,
-        end=end,
         lower_order_final=lower_order_final,
         denoise=denoise,
     )
@@ -93,8 +91,9 @@ def scire_v2_2m(
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     lower_order_final: bool = True,
     denoise: bool = False,
 ) -> Solver:
@@ -108,13 +107,10 @@ def scire_v2_2m(
     return _scire.multistep(
         V2,
         2,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         phi=phi,
         variant=variant,
-        grid=grid,
-        k=k,
-        end=end,
         lower_order_final=lower_order_final,
         denoise=denoise,
     )
@@ -127,8 +123,9 @@ def scire_v2_3m(
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",
-    k: float | int = 3.1,
-    end: float | int = 1 - 1e-3,
+    k: Number = 3.1,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     lower_order_final: bool = True,
     denoise: bool = False,
 ) -> Solver:
@@ -142,13 +139,10 @@ def scire_v2_3m(
     return _scire.multistep(
         V2,
         3,
-        schedule,
+        Layout(schedule, grid, start, end, k),
         nfe=nfe,
         phi=phi,
         variant=variant,
-        grid=grid,
-        k=k,
-        end=end,
         lower_order_final=lower_order_final,
         denoise=denoise,
     )

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from bespoke_jax._types import Number
 from bespoke_jax.solvers._exponential import DATA, NOISE, phi
-from bespoke_jax.solvers._prediction import points, run
-from bespoke_jax.solvers._steps import check_order, check_variant, resolve
+from bespoke_jax.solvers._prediction import run
+from bespoke_jax.solvers._steps import Layout, check_order, check_variant
 from bespoke_jax.table import Solver
 
 
@@ -26,7 +27,8 @@ def unipc(
     corrector: bool = True,
     prediction: str = "data",
     grid: Any = "log_snr",
-    end: float | int = 1 - 1e-3,
+    start: Number = 0.0,
+    end: Number = 1 - 1e-3,
     lower_order_final: bool = True,
     denoise: bool = False,
 ) -> Solver:
@@ -48,6 +50,7 @@ def unipc(
         corrector: False leaves UniP, the predictor alone.
         prediction: what is interpolated, "data" or "noise".
         grid: a name, a callable or nfe + 1 increasing times.
+        start: time of the first state, in [0, end); 0 is noise.
         end: time of the sample in (0, 1]; the last step is DDIM where sigma is 0.
         lower_order_final: steps near the end are of order at most nfe - i.
         denoise: return the data prediction at the end, for one more evaluation.
@@ -60,7 +63,7 @@ def unipc(
     if prediction not in ("data", "noise"):
         raise ValueError(f'prediction must be "data" or "noise"; got {prediction!r}.')
     kind = DATA if prediction == "data" else NOISE
-    path = points(schedule, resolve(schedule, grid, nfe, end))
+    path = Layout(schedule, grid, start, end).points(nfe)
 
     def recursion(predict, x):
         past, correction = [predict(path[0], x)], None

@@ -83,6 +83,6 @@ def load(name: str) -> bj.Model:
         end=base.end,
         shape=recipe.shape,
         data_range=bj.demo.DATA_RANGE,
-        training_evaluations=record["evaluations"],
+        training_evaluations=bj.demo.training_evaluations(record),
         c=labels if module.classes else None,
     )

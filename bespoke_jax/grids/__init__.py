@@ -1,0 +1,28 @@
+"""Time grids: where a solver of n steps puts its n + 1 times, on the host in float64.
+
+Every function returns a NumPy array of n + 1 strictly increasing library times (0 is
+noise, 1 is data) whose first and last entries are exactly `start` and `end`. Each named
+grid is uniform in one variable, which its docstring names; u = 1 - t is the time of the
+diffusion papers, and NSR = sigma / alpha comes from the schedule. The end is always
+explicit: log-SNR and NSR grids need it before the data (`end=1 - 1e-3`), where the
+NSR is not yet 0. Every function raises ValueError for a bad n, start, end or shape
+parameter.
+
+`explicit`, `from_sigmas` and `from_timesteps` read lists. `resolve` turns what a
+solver's `grid=` argument accepts into times.
+"""
+
+from bespoke_jax.grids.lists import explicit as explicit
+from bespoke_jax.grids.lists import from_sigmas as from_sigmas
+from bespoke_jax.grids.lists import from_timesteps as from_timesteps
+from bespoke_jax.grids.named import edm as edm
+from bespoke_jax.grids.named import log_snr as log_snr
+from bespoke_jax.grids.named import nsr as nsr
+from bespoke_jax.grids.named import quadratic as quadratic
+from bespoke_jax.grids.named import shift as shift
+from bespoke_jax.grids.named import shift_of as shift_of
+from bespoke_jax.grids.named import sigmoid as sigmoid
+from bespoke_jax.grids.named import uniform as uniform
+from bespoke_jax.grids.resolving import NAMES as NAMES
+from bespoke_jax.grids.resolving import REACH as REACH
+from bespoke_jax.grids.resolving import resolve as resolve

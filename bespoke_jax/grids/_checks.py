@@ -1,0 +1,97 @@
+"""What every grid has: its arguments, its ends, and words for what is wrong."""
+
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bespoke_jax._types import Schedule
+
+Grid = Float[np.ndarray, " {n}+1"]
+"""`n + 1` times for the integer n of the same call."""
+
+ULP = 2.0**-23
+"""How far a time may lie outside [0, 1]: the spacing of float32 just above 1."""
+
+
+def whole(what: str, n: Any) -> int:
+    """n as an int; ValueError unless it is an integer of at least 1."""
+    if isinstance(n, bool | np.bool_) or not isinstance(n, int | np.integer):
+        raise ValueError(f"{what} must be an integer; got {n!r}")
+    if n < 1:
+        raise ValueError(f"{what} must be at least 1; got {n}")
+    return int(n)
+
+
+def number(what: str, value: Any) -> float:
+    """A real scalar of Python, NumPy or JAX as a float."""
+    try:
+        array = np.asarray(value)
+        if array.ndim == 0 and array.dtype.kind in "fiu":
+            return float(array)
+    except TypeError:  # a traced value
+        pass
+    raise ValueError(f"{what} must be a number; got {value!r}")
+
+
+def within(value: float) -> float:
+    """A time that rounding put outside [0, 1] by at most `ULP`, put back."""
+    if -ULP <= value < 0:
+        return 0.0
+    return 1.0 if 1 < value <= 1 + ULP else value
+
+
+def span(start: Any, end: Any) -> tuple[float, float]:
+    """The two ends as floats with 0 <= start < end <= 1."""
+    start, end = within(number("start", start)), within(number("end", end))
+    if not 0 <= start < end <= 1:
+        raise ValueError(
+            "a grid needs 0 <= start < end <= 1 (0 is noise, 1 is data); "
+            f"got start={start}, end={end}"
+        )
+    return start, end
+
+
+def ramp(n: Any, start: Any, end: Any) -> tuple[np.ndarray, float, float]:
+    """i / n for i = 0..n and the ends, after checking the arguments of every grid."""
+    n = whole("the steps n of a grid", n)
+    return np.arange(n + 1) / n, *span(start, end)
+
+
+def close(name: str, times: np.ndarray, start: float, end: float) -> Grid:
+    """Pin the ends, which inversion reproduces only to rounding."""
+    times = np.array(times, np.float64)
+    times[0], times[-1] = start, end
+    if not np.all(np.diff(times) > 0):
+        raise ValueError(
+            f"{name} grid: {times.size - 1} steps from {start} to {end} are closer "
+            "than float64 can tell apart; use fewer steps or a wider interval"
+        )
+    return times
+
+
+def finite(name: str, variable: str, schedule: Schedule, value: Any, t: float) -> float:
+    """The value at t, or ValueError with advice where it is infinite."""
+    if math.isfinite(value):
+        return float(value)
+    if t < 0.5:
+        advice = (
+            f"start later (grids.{name}(..., start=1e-3), with 0.0 put before it for a "
+            "solver that starts from pure noise)"
+        )
+    else:
+        advice = "end earlier (end=1 - 1e-3)"
+    raise ValueError(
+        f"{name} grid: the {variable} of {type(schedule).__name__} is infinite at "
+        f"t={t}; {advice}, or use the uniform, quadratic or sigmoid grid"
+    )
+
+
+def positive(name: str, parameter: str, value: Any) -> None:
+    """ValueError unless a parameter is a finite number above 0."""
+    value = number(f"{name} grid: {parameter}", value)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(
+            f"{name} grid: {parameter} must be finite and above 0; got {value}"
+        )

@@ -1,0 +1,132 @@
+"""Adaptive solves by diffrax as compiled code: one per sample, many at a time.
+
+Every sample has its own steps and its own error norm; `vmap` runs them together. A
+sample that has used up its evaluations stops, whatever the others do.
+"""
+
+from typing import Any, NamedTuple
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from bespoke_jax.core.calls import evaluate
+
+METHODS = {"tsit5": diffrax.Tsit5, "dopri5": diffrax.Dopri5}
+PER_STEP, TO_START = 6, 3
+"""Evaluations of both pairs: 7 stages, the last shared with the next step; 1 to start
+and 2 to choose the first step size."""
+FIRST_STEP = TO_START + PER_STEP
+UNLIMITED = 2**31 - 1
+
+
+class Solved(NamedTuple):
+    """A batch of solves, leading axis batch."""
+
+    states: Any
+    """(batch, m, *shape) at the times asked for; inf after a failure."""
+    accepted: Any
+    """(batch, max_steps) times of the accepted steps, inf where there are no more."""
+    ok: Any
+    """(batch,) whether the end was reached."""
+    evaluations: Any
+    """(batch,) network evaluations."""
+
+
+class _Count(NamedTuple):
+    inner: Any
+    evaluations: Any
+    jumped: Any
+    end: Any
+
+
+class _Counted(diffrax.AbstractStepSizeController):
+    """A step-size controller that counts evaluations and stops before `limit`."""
+
+    inner: diffrax.AbstractStepSizeController
+    limit: Any
+
+    def wrap(self, direction):
+        return _Counted(self.inner.wrap(direction), self.limit)
+
+    def init(self, terms, t0, t1, y0, dt0, args, func, error_order):
+        first, inner = self.inner.init(terms, t0, t1, y0, dt0, args, func, error_order)
+        return first, _Count(inner, jnp.asarray(TO_START), jnp.asarray(False), t1)
+
+    def adapt_step_size(self, t0, t1, y0, y1_candidate, args, y_error, error_order,
+                        controller_state):  # fmt: skip
+        count = controller_state
+        keep, next_t0, next_t1, jump, inner, result = self.inner.adapt_step_size(
+            t0, t1, y0, y1_candidate, args, y_error, error_order, count.inner
+        )
+        # After a jump the shared stage is evaluated anew.
+        evaluations = count.evaluations + PER_STEP + count.jumped
+        jumped = jnp.where(keep, jump, count.jumped)
+        over = evaluations + PER_STEP + jumped > self.limit
+        over = over & ~(keep & (next_t0 >= count.end))
+        result = diffrax.RESULTS.where(over, diffrax.RESULTS.max_steps_reached, result)
+        count = _Count(inner, evaluations, jumped, count.end)
+        return keep, next_t0, next_t1, jump, count, result
+
+
+@eqx.filter_jit
+def solve_each(
+    field: Any,
+    x0: Any,
+    c: Any,
+    ts: Any,
+    rtol: Any,
+    atol: Any,
+    *,
+    method: Any,
+    max_steps: int,
+    jumps: Any = None,
+    limit: Any = UNLIMITED,
+) -> Solved:
+    """Independent solves from ts[0] to ts[-1], in either direction, one per sample.
+
+    No step crosses one of the times `jumps`; `limit` bounds the evaluations of each
+    sample and is at least `FIRST_STEP`.
+    """
+
+    def one(x0, c):
+        def velocity(t, x, c):
+            lift = lambda leaf: leaf[None]
+            return evaluate(field, t, lift(x), jax.tree.map(lift, c))[0]
+
+        controller = diffrax.PIDController(rtol=rtol, atol=atol)
+        if jumps is not None:
+            controller = diffrax.ClipStepSizeController(controller, jump_ts=jumps)
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(velocity),
+            method(),
+            ts[0],
+            ts[-1],
+            None,
+            x0,
+            args=c,
+            saveat=diffrax.SaveAt(
+                subs=[
+                    diffrax.SubSaveAt(ts=ts),
+                    diffrax.SubSaveAt(steps=True, fn=lambda t, x, c: t),
+                ],
+                controller_state=True,
+            ),
+            stepsize_controller=_Counted(controller, limit),
+            max_steps=max_steps,
+            throw=False,
+        )
+        assert solution.ys is not None  # SaveAt asks for them
+        states, times = solution.ys
+        ok = solution.result == diffrax.RESULTS.successful
+        return Solved(states, times, ok, solution.controller_state.evaluations)
+
+    return jax.vmap(one, in_axes=(0, None if c is None else 0))(x0, c)
+
+
+@eqx.filter_jit
+def slopes_at(field: Any, times: Any, states: Any, c: Any) -> Any:
+    """u(t_k, x_k), (batch, m, *shape), with the memory of one call of the batch."""
+    each = lambda knot: evaluate(field, knot[0], knot[1], c)
+    return jnp.swapaxes(jax.lax.map(each, (times, jnp.swapaxes(states, 0, 1))), 0, 1)

@@ -1,0 +1,102 @@
+"""The time and scaling in which a solve runs: the field's own, or a smooth one.
+
+On a path whose rates jump at known times (the joints of a discrete schedule) an
+adaptive solver would have to stop at each of them. The angle theta = atan2(alpha,
+sigma) has no such memory of the schedule: z = x / sqrt(alpha^2 + sigma^2) solves
+
+    dz / dtheta = cos(theta) E[x_1 | x] - sin(theta) E[x_0 | x],
+
+the probability-flow equation on the path `Cosine`, smooth up to both ends. Reaching it
+is `fields.change_schedule`; states go back to the field's own time and scaling.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+from bespoke_jax._types import Schedule
+from bespoke_jax.core.calls import evaluate, to_batch
+from bespoke_jax.fields import change_schedule
+from bespoke_jax.reference.stand_in import joints, jumps_of, schedule_of
+from bespoke_jax.schedules import Cosine
+
+_SMOOTH = Cosine()
+_TIGHTER = 3.0
+"""Steps in the angle are longer, and so are their errors: a third of the tolerance
+gives smaller errors than a solve on the smooth `VP` has, in fewer evaluations."""
+_MOST_JUMPS = 64
+"""More known jumps than that are a staircase, such as integer time steps: it has no
+smooth pieces to solve, and its steps are below the error of the model."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """`schedule` None: the field's own time. Else the angle of that schedule."""
+
+    schedule: Schedule | None = None
+    jumps: tuple[float, ...] = ()
+    """Times of the field, increasing, that no step may cross."""
+
+    def time(self, t: Any) -> Any:
+        """The time of the frame at times t of the field."""
+        if self.schedule is None:
+            return t
+        return _SMOOTH.time_at_log_snr(self.schedule.log_snr(t))
+
+    def field_time(self, r: Any) -> Any:
+        """The inverse of `time`."""
+        if self.schedule is None:
+            return r
+        return self.schedule.time_at_log_snr(_SMOOTH.log_snr(r))
+
+    def scale(self, t: Any) -> Any:
+        """z / x at times t of the field."""
+        if self.schedule is None:
+            return t * 0 + 1
+        alpha, sigma = self.schedule(t)
+        return (alpha**2 + sigma**2) ** -0.5
+
+    @property
+    def tolerance(self) -> float:
+        """The factor by which tolerances are smaller in the frame."""
+        return 1.0 if self.schedule is None else 1 / _TIGHTER
+
+    def carry(self, field: Any) -> Any:
+        """The field in the time and scaling of the frame."""
+        if self.schedule is None:
+            return field
+        if not self.jumps:
+            return change_schedule(field, self.schedule, _SMOOTH)
+        jumps = np.asarray(self.jumps)
+        sided = Partial(_sided, field, jumps, np.asarray(self.time(jumps)))
+        return Partial(_told, change_schedule(sided, self.schedule, _SMOOTH))
+
+
+def frame_of(field: Any, start: float, end: float, jumps: Any = ()) -> Frame:
+    """The frame that suits a field, with the jumps strictly between start and end."""
+    schedule, known = schedule_of(field), jumps_of(field)
+    times = {float(t) for t in jumps}
+    if len(known) <= _MOST_JUMPS:
+        times |= {float(t) for t in known}
+    low, high = min(start, end), max(start, end)
+    inner = tuple(sorted(t for t in times if low < t < high))
+    return Frame(schedule if joints(schedule).size else None, inner)
+
+
+def _told(changed: Callable, r: Any, z: Any, c: Any = None) -> Any:
+    """Pass the frame's time to the field beneath, where `_sided` reads it."""
+    return evaluate(changed, r, z, (c, to_batch(r, z)))
+
+
+def _sided(field: Callable, jumps: Any, places: Any, t: Any, x: Any, both: Any) -> Any:
+    """Keep t, which is r carried back with rounding, on the side of r of every jump."""
+    c, r = both
+    jumps, places = jnp.asarray(jumps, t.dtype), jnp.asarray(places, t.dtype)
+    past = r[:, None] >= places[None]
+    after = jnp.where(past, jnp.nextafter(jumps, 1.0 + jumps)[None], 0).max(1)
+    before = jnp.where(past, 1, jnp.nextafter(jumps, jumps - 1.0)[None]).min(1)
+    return evaluate(field, jnp.clip(t, after, before), x, c)

@@ -1,0 +1,299 @@
+"""The public calls: `solve`, `solve_at` inside compiled code, and `invert`."""
+
+import time
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from bespoke_jax._types import Conditioning, State
+from bespoke_jax.checkpoint import Checkpoints, fingerprint
+from bespoke_jax.core.calls import as_field, as_states, evaluate
+from bespoke_jax.paths import Control, Paths
+from bespoke_jax.reference import pipeline
+from bespoke_jax.reference.adaptive import METHODS, solve_each
+from bespoke_jax.reference.budget import Budget
+from bespoke_jax.reference.frame import frame_of
+from bespoke_jax.reference.pipeline import Samples
+from bespoke_jax.reference.problem import Problem
+
+
+def solve(
+    field: Any,
+    x0: State,
+    *,
+    c: Conditioning = None,
+    start: float = 0.0,
+    end: float = 1.0,
+    rtol: float = 1e-5,
+    atol: float = 1e-5,
+    method: str = "tsit5",
+    dense: bool = True,
+    times: Any = None,
+    jumps: Any = (),
+    batch_size: int = 128,
+    max_steps: int = 4096,
+    evaluations: float | int | None = None,
+    directory: str | Path | None = None,
+    progress: bool = True,
+) -> Paths:
+    """Integrate dx/dt = u(t, x) from `start` to `end` adaptively, for every sample.
+
+    A field on a path whose rates jump at known times (`schedules.DiscreteVP`) is solved
+    in a time in which it is smooth, and returned in its own.
+
+    Args:
+        field: velocity field `field(t, x)` or `field(t, x, c)`.
+        x0: (N, *shape) states at `start`. At start = 0: noise, times sigma_0 of the
+            schedule. Sharded over its samples, so is the work, and are the paths.
+        c: conditioning, leading axis N.
+        start, end: the interval, 0 <= start < end <= 1; end below 1 where the field is
+            singular at the data (noise and data predictions).
+        rtol, atol: tolerances of the step-size control, per sample, on its RMS norm.
+        method: "tsit5" or "dopri5".
+        dense: states and slopes at knots, for `paths.at`; False computes end points
+            alone, at a half to a quarter of the evaluations.
+        times: (m,) increasing times in [start, end]: states there, at start and at end
+            (`knots` holds all of them), without slopes; `dense` is then not read.
+        jumps: times at which the field jumps; no step crosses one. Those that a field
+            of this package knows of itself are added.
+        batch_size: samples integrated together; bounds memory.
+        max_steps: accepted and rejected steps allowed per sample.
+        evaluations: network evaluations of single samples to spend at most, for
+            everything (`Paths.stats.evaluations`); None is no bound. As many of the
+            first samples as that pays for are solved, and at most a fifth of it goes
+            into the certificate, which may then rest on a single sample.
+        directory: where to keep finished batches. The same call with the same directory
+            goes on after the last one, to the same paths.
+        progress: show a progress bar.
+
+    Returns:
+        Paths with cost and certificate: the measured difference to another method at
+        ten times tighter tolerance, in float64 where the field computes in it.
+
+    Raises:
+        ValueError: arguments out of range, x0 that is not finite, a field that is not
+            finite or lets samples notice each other, too few evaluations for two paths
+            (naming the least), or a directory that holds other paths.
+        RuntimeError: a solve failed; names samples, the time reached and tolerance.
+
+    Warns:
+        UserWarning: a tolerance below what the field's arithmetic resolves, an error
+            above ten times the tolerance, a budget that does not pay for all samples.
+    """
+    x0 = _checked(x0, c, start, end, batch_size)
+    control = _control(rtol, atol, method, max_steps)
+    at = _times(times, float(start), float(end))
+    dense = dense and times is None
+    paths = _ground_truth(
+        Problem(as_field(field), float(start), float(end), control,
+                frame_of(as_field(field), start, end, jumps)),
+        Samples(x0, c), at, dense, batch_size, evaluations, directory, progress,
+    )  # fmt: skip
+    if dense or times is not None:
+        return paths
+    return paths._replace(knots=None, states=None)
+
+
+def invert(
+    field: Any,
+    x1: State,
+    *,
+    c: Conditioning = None,
+    start: float = 0.0,
+    end: float = 1.0,
+    rtol: float = 1e-5,
+    atol: float = 1e-5,
+    method: str = "tsit5",
+    jumps: Any = (),
+    batch_size: int = 128,
+    max_steps: int = 4096,
+    evaluations: float | int | None = None,
+    directory: str | Path | None = None,
+    progress: bool = True,
+) -> jax.Array:
+    """The states at `start` whose paths pass through x1 at `end`: from data to noise.
+
+    `invert` of `solve(...).x1` gives x0 to within the tolerances of both. A solver of
+    few evaluations inverts as well: `sample` with the field -u(end + start - t, x).
+
+    Args:
+        field, c, start, end, rtol, atol, method, jumps, batch_size, max_steps,
+            evaluations, directory, progress: as `solve`.
+        x1: (N, *shape) states at `end`.
+
+    Returns:
+        (N, *shape) states at `start`; fewer where `evaluations` does not pay for all.
+
+    Raises:
+        ValueError, RuntimeError: as `solve`.
+    """
+    x1 = _checked(x1, c, start, end, batch_size, name="x1")
+    control = _control(rtol, atol, method, max_steps)
+    problem = Problem(as_field(field), float(end), float(start), control,
+                      frame_of(as_field(field), end, start, jumps))  # fmt: skip
+    ends = np.array([end, start], np.float64)
+    return _ground_truth(
+        problem, Samples(x1, c), ends, False, batch_size, evaluations, directory,
+        progress,
+    ).x1  # fmt: skip
+
+
+def solve_at(
+    field: Any,
+    paths: Paths,
+    times: jax.Array,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 1e-5,
+    method: str = "tsit5",
+    max_steps: int = 4096,
+) -> tuple[jax.Array, jax.Array]:
+    """Exact states and velocities at given times, solved for again from paths.x0.
+
+    For use inside compiled code, where the times are not known before: the ground truth
+    "on line" of the Bespoke paper. `solve` and `paths.at` cost one solve for all fits.
+
+    Args:
+        field: the velocity field.
+        paths: only x0 and c are read.
+        times: (m,) from the start to the end of the paths, not decreasing.
+        rtol, atol, method, max_steps: as `solve`.
+
+    Returns:
+        x and u(t, x), each (m, N, *shape). u is 0 at the first and the last time, whose
+        states are not moved and where it may be infinite. A sample whose solve fails is
+        inf from there on.
+
+    Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2.
+    """
+    times = jnp.asarray(times, paths.x0.dtype)
+    solved = solve_each(
+        field, paths.x0, paths.c, times, rtol, atol,
+        method=METHODS[method], max_steps=max_steps,
+    )  # fmt: skip
+    states = jnp.swapaxes(solved.states, 0, 1)
+    # One time after the other: the memory of one network call.
+    inner = jax.lax.map(
+        lambda row: evaluate(field, row[0], row[1], paths.c),
+        (times[1:-1], states[1:-1]),
+    )
+    zero = jnp.zeros_like(states[:1])
+    return states, jnp.concatenate([zero, inner, zero])
+
+
+def _ground_truth(
+    problem: Problem,
+    samples: Samples,
+    times: np.ndarray,
+    dense: bool,
+    batch_size: int,
+    evaluations: float | int | None,
+    directory: str | Path | None,
+    progress: bool,
+) -> Paths:
+    began = time.perf_counter()
+    total = None if evaluations is None else int(evaluations)
+    budget = Budget(total, pipeline.LOOKING)
+    look = pipeline.look_at(problem, samples)
+    budget.spend(look.evaluations)
+    store, cached = None, lambda step, compute: compute()
+    if directory is not None:
+        settings = _settings(problem, samples, times, dense, batch_size, total)
+        settings["field"] = look.rounding.probe
+        store = Checkpoints(Path(directory), settings, keep=None)
+        cached = store.cached
+    with tqdm(
+        total=samples.size,
+        desc=f"ground truth {problem.control.method} rtol={problem.control.rtol:g}",
+        unit="path",
+        disable=not progress,
+    ) as bar:
+
+        def note(paths: int, mean: float) -> None:
+            bar.update(paths)
+            bar.set_postfix_str(f"{mean:.0f} NFE per path" if mean else "")
+
+        bar.set_postfix_str("pilots")
+        found = pipeline.pilots(problem, samples, look, times, dense, budget, cached)
+        parts = pipeline.batches(
+            problem, samples, found, batch_size, dense, budget, cached, note
+        )
+    if store is not None:
+        store.close()
+    paths = pipeline.assemble(problem, samples, found, look, parts, budget)
+    return paths._replace(
+        stats=paths.stats._replace(seconds=time.perf_counter() - began)
+    )
+
+
+def _settings(
+    problem: Problem,
+    samples: Samples,
+    times: np.ndarray,
+    dense: bool,
+    batch_size: int,
+    evaluations: int | None,
+) -> dict[str, Any]:
+    """What identifies a run: inputs alone, the same on any device and at any time."""
+    return {
+        "x0": fingerprint(tuple(samples)),
+        **problem.control._asdict(),
+        "start": problem.start,
+        "end": problem.end,
+        "times": [float(t) for t in times],
+        "dense": dense,
+        "jumps": list(problem.frame.jumps),
+        "batch_size": batch_size,
+        "evaluations": evaluations,
+    }
+
+
+def _control(rtol: float, atol: float, method: str, max_steps: int) -> Control:
+    if method not in METHODS:
+        near = get_close_matches(method, METHODS, n=2) or list(METHODS)
+        raise ValueError(f"method must be one of {near}; got {method!r}.")
+    if not (rtol > 0 and atol > 0):
+        raise ValueError(f"rtol and atol must be positive; got {rtol} and {atol}.")
+    if max_steps < 1:
+        raise ValueError(f"max_steps must be at least 1; got {max_steps}.")
+    return Control(float(rtol), float(atol), method, int(max_steps))
+
+
+def _checked(
+    x0: Any, c: Any, start: float, end: float, batch_size: int, *, name: str = "x0"
+) -> jax.Array:
+    if not 0 < float(end) <= 1:
+        raise ValueError(f"end must lie in (0, 1]; got {end}.")
+    if not 0 <= float(start) < float(end):
+        raise ValueError(f"start must lie in [0, end = {end}); got {start}.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+    x0 = as_states(x0, c, name=name)
+    finite = np.asarray(jnp.isfinite(x0).reshape(x0.shape[0], -1).all(1))
+    if not finite.all():
+        bad = np.flatnonzero(~finite)[:8]
+        raise ValueError(f"{name} is not finite in samples {bad}.")
+    return x0
+
+
+def _times(times: Any, start: float, end: float) -> np.ndarray:
+    """start, the times in between, end."""
+    if times is None:
+        return np.array([start, end])
+    times = np.asarray(times, np.float64)
+    if times.ndim != 1 or not (np.diff(times) > 0).all():
+        raise ValueError(
+            f"times must be an increasing sequence of numbers; got {times}."
+        )
+    if times.size and not (start <= times[0] and times[-1] <= end):
+        raise ValueError(
+            f"times must lie in [{start:g}, {end:g}]; got {times[0]:g} to "
+            f"{times[-1]:g}."
+        )
+    inner = times[(times > start) & (times < end)]
+    return np.concatenate([[start], inner, [end]])
