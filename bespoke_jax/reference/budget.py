@@ -8,6 +8,7 @@ be paid at twice the dearest path so far, and every solve stops at its own share
 import copy
 import math
 
+from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.reference.adaptive import FIRST_STEP, UNLIMITED
 
 SCOUTS = 2
@@ -94,15 +95,16 @@ class Budget:
         """Raise, with the least budget that pays two paths of this cost.
 
         Raises:
-            ValueError: always.
+            TooLittle: always.
         """
         check = _CERTIFICATE * math.ceil(path)
         solves = self._fixed + SCOUTS * (2 * math.ceil(path) + slopes) + check
         dense = 4 * (check + slopes) + self._fixed + 2 * math.ceil(path)
         least = max(CERTIFICATE_SHARE * check, solves, dense if slopes else 0)
-        raise ValueError(
-            f"evaluations={self.total} is too little for ground truth: two certified "
-            f"paths of this field need about {least} ({self._fixed} to look at it, "
-            f"{math.ceil(path)} a path, {check} for a certificate, which may take a "
-            "fifth). Spend that much, or loosen the tolerance."
+        raise TooLittle(
+            int(self.total or 0),
+            least,
+            f"Two certified paths of this field take {self._fixed} to look at it, "
+            f"{math.ceil(path)} each, and {check} for a certificate, which may take a "
+            "fifth. Spend that much, or loosen the tolerance",
         )
