@@ -4,18 +4,18 @@ import math
 
 import numpy as np
 
-from bespoke_jax._types import Number, Schedule
+from bespoke_jax._types import Count, Number, Schedule
 from bespoke_jax.grids._checks import Grid, close, finite, positive, ramp
 from bespoke_jax.schedules import on_host
 
 
-def uniform(n: int | np.integer, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
+def uniform(n: Count, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
     """Uniform in time: t_i = start + (end - start) i / n."""
     steps, start, end = ramp(n, start, end)
     return close("uniform", start + (end - start) * steps, start, end)
 
 
-def quadratic(n: int | np.integer, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
+def quadratic(n: Count, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
     """Uniform in sqrt(1 - t), hence denser near the data.
 
     "time_quadratic" in the programs of DDIM (Song et al., 2020, arXiv 2010.02502),
@@ -27,7 +27,7 @@ def quadratic(n: int | np.integer, end: Number = 1.0, *, start: Number = 0.0) ->
 
 
 def shift(
-    n: int | np.integer,
+    n: Count,
     end: Number = 1.0,
     *,
     start: Number = 0.0,
@@ -71,9 +71,7 @@ def shift_of(
     return math.exp(base[1] + slope * (image_tokens - base[0]))
 
 
-def log_snr(
-    n: int | np.integer, schedule: Schedule, end: Number, *, start: Number = 0.0
-) -> Grid:
+def log_snr(n: Count, schedule: Schedule, end: Number, *, start: Number = 0.0) -> Grid:
     """Uniform in the half log-SNR log(alpha / sigma).
 
     Raises ValueError where it is infinite at an end (`CondOT` at t=0, any at t=1).
@@ -87,7 +85,7 @@ def log_snr(
 
 
 def nsr(
-    n: int | np.integer,
+    n: Count,
     schedule: Schedule,
     end: Number,
     *,
@@ -116,7 +114,7 @@ def nsr(
 
 
 def edm(
-    n: int | np.integer,
+    n: Count,
     schedule: Schedule,
     end: Number,
     *,
@@ -143,7 +141,7 @@ def edm(
 
 
 def sigmoid(
-    n: int | np.integer,
+    n: Count,
     end: Number = 1.0,
     *,
     start: Number = 0.0,

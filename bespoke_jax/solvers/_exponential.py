@@ -16,6 +16,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
+from bespoke_jax._types import Count
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._prediction import Point, Prediction
 from bespoke_jax.solvers._steps import Layout, check_variant
@@ -136,7 +137,7 @@ def multistep(
     kind: Kind,
     layout: Layout,
     order: int,
-    nfe: int,
+    nfe: Count,
     variant: str,
     lower_order_final: bool,
     denoise: bool,

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from bespoke_jax._types import Count
 from bespoke_jax.grids._checks import whole
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._exponential import lam
@@ -63,7 +64,7 @@ def recursive_difference(m: int | float) -> tuple[float, float, float]:
 
 
 def singlestep_phi(
-    phi: str | float | int, nfe: int, order: int
+    phi: str | float | int, nfe: Count, order: int
 ) -> Callable[[int], float]:
     """phi_1 of step j = 0, 1, ...; "official" is the list of the authors' program."""
     nfe = whole("nfe", nfe)
@@ -81,7 +82,7 @@ def singlestep_phi(
 
 
 def multistep_phi(
-    phi: str | float | int, nfe: int, order: int
+    phi: str | float | int, nfe: Count, order: int
 ) -> Callable[[int], float]:
     """phi_1 of step i = 0, 1, ...; "official" is the list of the authors' program."""
     nfe = whole("nfe", nfe)
@@ -123,7 +124,7 @@ def singlestep(
     order: int,
     layout: Layout,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str,
     phi: str | float | int,
     r1: float | int | str,
@@ -186,7 +187,7 @@ def multistep(
     order: int,
     layout: Layout,
     *,
-    nfe: int,
+    nfe: Count,
     phi: str | float | int,
     variant: str,
     lower_order_final: bool,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax import grids
+from bespoke_jax._types import Count
 from bespoke_jax.grids._checks import whole
 from bespoke_jax.schedules import on_host
 from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, run
@@ -47,7 +48,7 @@ class Layout(NamedTuple):
         return float(on_host(self.schedule.time_at_nsr, value))
 
 
-def budget(nfe: int, order: int, mode: str) -> list[int]:
+def budget(nfe: Count, order: int, mode: str) -> list[int]:
     """The order of every step, whose sum is what they cost.
 
     fixed: nfe // order steps of that order (nfe mod order evaluations stay unused).
@@ -165,7 +166,7 @@ def multistep(
     layout: Layout,
     step: Callable[[list[Prediction], Point, int], Linear],
     *,
-    nfe: int,
+    nfe: Count,
     order: int,
     coordinate: Coordinate,
     lower_order_final: bool = False,
