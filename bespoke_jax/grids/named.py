@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from bespoke_jax._types import Count, Number, Schedule
-from bespoke_jax.grids._checks import Grid, close, finite, positive, ramp
+from bespoke_jax.grids._checks import Grid, close, finite, known, number, positive, ramp
 from bespoke_jax.schedules import on_host
 
 
@@ -77,6 +77,7 @@ def log_snr(n: Count, schedule: Schedule, end: Number, *, start: Number = 0.0) -
     Raises ValueError where it is infinite at an end (`CondOT` at t=0, any at t=1).
     Lu et al., 2022, arXiv 2206.00927, section 3.3.
     """
+    known("the log_snr grid", schedule)
     steps, start, end = ramp(n, start, end)
     a = finite("log_snr", "log-SNR", schedule, on_host(schedule.log_snr, start), start)
     b = finite("log_snr", "log-SNR", schedule, on_host(schedule.log_snr, end), end)
@@ -98,7 +99,9 @@ def nsr(
     ValueError where w is infinite at an end. Li et al., 2023, arXiv 2308.07896; their
     k is 3.1, recommended between 2 and 7.
     """
+    known("the nsr grid", schedule)
     steps, start, end = ramp(n, start, end)
+    k = number("nsr grid: k", k)
     if not (math.isfinite(k) and k >= 0):
         raise ValueError(f"nsr grid: k must be finite and at least 0; got {k}")
     shift = k * float(on_host(schedule.nsr, end))
@@ -109,7 +112,8 @@ def nsr(
         return finite("nsr", "log NSR", schedule, value, t)
 
     a, b = w(start), w(end)
-    ratios = np.exp(-(a + (b - a) * steps)) - shift
+    # The difference of large numbers may round to below 0.
+    ratios = np.maximum(np.exp(-(a + (b - a) * steps)) - shift, 0)
     return close("nsr", on_host(schedule.time_at_nsr, ratios), start, end)
 
 
@@ -126,6 +130,7 @@ def edm(
     rho > 0. The end may be the data, where NSR is 0. Raises ValueError where NSR is
     infinite at the start. Karras et al., 2022, arXiv 2206.00364, equation 5.
     """
+    known("the edm grid", schedule)
     steps, start, end = ramp(n, start, end)
     positive("edm", "rho", rho)
     # A NumPy power overflows to inf, which is then refused in words.

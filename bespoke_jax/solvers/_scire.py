@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bespoke_jax._types import Count
-from bespoke_jax.grids._checks import whole
+from bespoke_jax.grids._checks import number, whole
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._prediction import Point, Prediction
@@ -114,9 +114,10 @@ def _constant(phi: str | float | int) -> float:
             return _NAMED[phi]
         known = ", ".join(map(repr, [*_NAMED, "official"]))
         raise ValueError(f"phi must be {known} or a number above 0; got {phi!r}.")
+    phi = number("phi", phi)
     if not (math.isfinite(phi) and phi > 0):
         raise ValueError(f"phi must be finite and above 0; got {phi}.")
-    return float(phi)
+    return phi
 
 
 def singlestep(
@@ -174,12 +175,13 @@ def singlestep(
 def ratios(r1, r2, order):
     if r1 == "inner":
         return None
-    if isinstance(r1, str) or not (0 < r1 < 1 and 0 < r2 < 1 and r1 != r2):
+    places = () if isinstance(r1, str) else (number("r1", r1), number("r2", r2))
+    if not places or places[0] == places[1] or not all(0 < r < 1 for r in places):
         raise ValueError(
             'r1 and r2 must be different numbers in (0, 1), or r1 "inner"; got '
             f"r1={r1!r}, r2={r2!r}."
         )
-    return {2: (r1 if order == 2 else 0.5,), 3: (r1, r2)}
+    return {2: (places[0] if order == 2 else 0.5,), 3: places}
 
 
 def multistep(
