@@ -253,7 +253,8 @@ class DiscreteVP(ClosedForm):
     def _time_at_nsr(self, xp, r):
         table = xp.asarray(self._levels.nsr, r.dtype)
         n = xp.clip(xp.searchsorted(table, r), 1, self._last)
-        held = xp.where(r > table[n], table[n], r)  # noisier than t=0 answers t=0
+        # Beyond an end answers that end.
+        held = xp.where(r > table[n], table[n], xp.where(r < 0, 0, r))
         t = self._time(xp, n, xp.log1p((held - table[n]) / table[n]))
         t = xp.where(r <= 0, 1, t)
         if not self.zero_snr:
