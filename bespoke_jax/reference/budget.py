@@ -45,7 +45,7 @@ class Budget:
         """What can still be spent."""
         return UNLIMITED if self.total is None else self.total - self.spent
 
-    def spend(self, evaluations: int) -> None:
+    def spend(self, evaluations: float | int) -> None:
         """Take note of evaluations that were made."""
         self.spent += int(evaluations)
 
@@ -91,7 +91,7 @@ class Budget:
             self.refuse(self._dearest, slopes)
         return many, self.total // CERTIFICATE_SHARE // many
 
-    def refuse(self, path: float, slopes: int = 0) -> None:
+    def refuse(self, path: float | int, slopes: int = 0) -> None:
         """Raise, with the least budget that pays two paths of this cost.
 
         Raises:
