@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ ADAM = optax.adam(1e-2)
 ROWS = 8 * 4  # of a batch of 8 at 4 evaluations
 
 
-def fit(family=FAMILY, u=FIELD, **options):
+def fit(family=FAMILY, u: Any = FIELD, **options):
     settings = {
         "key": jax.random.key(0), "optimizer": ADAM, "iterations": 6,
         "batch_size": 8, "validate_every": 4, "progress": False,
