@@ -123,7 +123,7 @@ def _discrete(entry, constructor, **options):
 def unipc(entry):
     p = entry["params"]
     if p["variant"] == "vary_coeff":
-        return "the vary_coeff variant is not offered: the paper recommends B(h)"
+        return "program fault: its corrector is of order 1 (tests/test_unipc.py)"
     return on_path(
         entry,
         solvers.unipc,

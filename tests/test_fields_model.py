@@ -72,6 +72,25 @@ def test_linen_orders_and_calls():
     close(field(T, X, X), X * T[:, None] + X, atol=0)
 
 
+def test_integer_levels_reach_the_module_as_integers():
+    class Embedded(linen.Module):
+        @linen.compact
+        def __call__(self, x, t):
+            return x * linen.Embed(10, x.shape[-1])(t)
+
+    schedule = schedules.DiscreteVP(jnp.linspace(0.99, 0.1, 10))
+    level = jnp.array([9, 6, 4, 0])
+    module = Embedded()
+    variables = module.init(jax.random.key(0), X, level)
+    network = fields.from_flax(module, variables)
+    close(network(level, X), module.apply(variables, X, level), atol=0)
+    field = fields.from_prediction(network, schedule, "velocity", time="level")
+    t = 1 - (level + 1) / 10
+    close(field(t, X), module.apply(variables, X, level), atol=0)
+    jitted = jax.jit(lambda field, t: field(t, X))
+    close(jitted(field, t), field(t, X), atol=1e-15)
+
+
 def pipeline(network, weight):
     schedule = schedules.VP(0.1, 20.0)
     field = fields.from_prediction(network, schedule, "v", time="1000t")

@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.tree_util import Partial
+from jaxtyping import Int
 
-from bespoke_jax._types import Schedule, State
-from bespoke_jax.core.calls import per_sample
+from bespoke_jax._types import Arr, BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core.calls import per_sample, to_batch
+
+NetworkTime = BatchTime | Int[Arr, " batch"]
+"""The time argument of a network: that of a field, or integer levels."""
 
 
 def as_callable(f: Any, name: str) -> Callable[..., Any]:
@@ -24,6 +29,22 @@ def coefficients(schedule: Schedule, t: Any, x: State) -> tuple[Any, Any, Any, A
         per_sample(a, x) for a in (*schedule(t), *schedule.rates(t))
     )
     return alpha, sigma, d_alpha, d_sigma
+
+
+def with_time(network: Callable, tau: Any) -> Callable[..., Any]:
+    """The network at a time of its own, for `evaluate`, which takes times as floats.
+
+    An array of integers, such as the levels of a DDPM, stays one.
+    """
+
+    def at_tau(t: Any, x: State, c: Conditioning = None) -> Any:
+        if jnp.issubdtype(getattr(tau, "dtype", float), jnp.integer):
+            own = jnp.broadcast_to(tau, x.shape[:1])
+        else:
+            own = to_batch(tau, x)
+        return network(own, x) if c is None else network(own, x, c)
+
+    return at_tau
 
 
 def check_name(what: str, name: Any, known: Iterable[str], note: str = "") -> None:

@@ -9,9 +9,9 @@ from flax import linen, nnx
 from flax.errors import InvalidRngError, ModifyScopeVariableError
 from jax.tree_util import Partial
 
-from bespoke_jax._types import BatchTime, Conditioning, State
-from bespoke_jax.core.calls import FieldError, evaluate, to_batch
-from bespoke_jax.fields.base import check_name
+from bespoke_jax._types import Conditioning, State
+from bespoke_jax.core.calls import FieldError, evaluate
+from bespoke_jax.fields.base import NetworkTime, check_name, with_time
 from bespoke_jax.fields.transforms import reverse as reversed_field
 
 _ORDERS: dict[str, Callable] = {
@@ -26,7 +26,7 @@ class _Linen:
     call: Callable
 
     def __call__(
-        self, variables: Any, t: BatchTime, x: State, c: Conditioning = None
+        self, variables: Any, t: NetworkTime, x: State, c: Conditioning = None
     ) -> State:
         name = type(self.module).__name__
 
@@ -50,7 +50,7 @@ class _Linen:
                 ) from error
             return _one_output(out, name)
 
-        return evaluate(network, to_batch(t, x), x, c)
+        return evaluate(with_time(network, t), 0.0, x, c)
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class _Nnx:
     call: Callable
 
     def __call__(
-        self, state: Any, t: BatchTime, x: State, c: Conditioning = None
+        self, state: Any, t: NetworkTime, x: State, c: Conditioning = None
     ) -> State:
         model = nnx.merge(self.graphdef, state, copy=True)
         network = lambda t, x, c=None: self.call(model, t, x, c)
-        return evaluate(network, to_batch(t, x), x, c)
+        return evaluate(with_time(network, t), 0.0, x, c)
 
 
 def from_flax(
@@ -78,7 +78,8 @@ def from_flax(
 
     A velocity model is a field as it stands; any other prediction goes on to
     `from_prediction`. The module is called as `module(x, t)`, or `module(x, t, c)`
-    where conditioning is given, with t of shape `(batch,)`; its output is cast to the
+    where conditioning is given, with t of shape `(batch,)`, floating-point unless it is
+    given as an array of integers; its output is cast to the
     dtype of x, so that a bfloat16 network serves float32 states. The weights are leaves
     of the result, the module is compared by value. Later changes of an nnx module do
     not reach the field.

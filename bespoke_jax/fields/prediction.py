@@ -11,7 +11,7 @@ from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, to_batch
-from bespoke_jax.fields.base import as_callable, check_name, coefficients
+from bespoke_jax.fields.base import as_callable, check_name, coefficients, with_time
 from bespoke_jax.fields.kinds import (
     DIVIDE_BY_ALPHA,
     INFINITE_AT_0,
@@ -58,7 +58,7 @@ class _Prediction:
         # c_in x/alpha of Karras et al., with alpha cancelled.
         radius = jnp.sqrt(sigma**2 + (alpha * self.sigma_data) ** 2)
         network_x = (x / radius).astype(x.dtype) if self.kind == "edm" else x
-        out = evaluate(_with_time(network, tau), t, network_x, c)
+        out = evaluate(with_time(network, tau), t, network_x, c)
         return (beta * x + gamma * out).astype(x.dtype)
 
     def check_data_end(self) -> None:
@@ -75,17 +75,6 @@ class _Prediction:
         of_t = tau if self.time is None else lambda t: tau(t, self.schedule)
         inner = preimages(of_t, jumps_of(network))
         return (*((self.start,) if frozen else ()), *steps, *inner)
-
-
-def _with_time(network: Callable, tau: Any) -> Callable:
-    """The network at a time of its own, which stays an integer where it is one."""
-
-    def at_tau(t, x, c=None):
-        integer = jnp.issubdtype(jnp.result_type(tau), jnp.integer)
-        own = jnp.broadcast_to(tau, x.shape[:1]) if integer else to_batch(tau, x)
-        return network(own, x) if c is None else network(own, x, c)
-
-    return at_tau
 
 
 def from_prediction(

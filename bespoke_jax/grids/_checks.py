@@ -59,7 +59,7 @@ def ramp(n: Any, start: Any, end: Any) -> tuple[np.ndarray, float, float]:
     return np.arange(n + 1) / n, *span(start, end)
 
 
-def close(name: str, times: np.ndarray, start: float, end: float) -> Grid:
+def close(name: str, times: np.ndarray, start: float, end: float) -> np.ndarray:
     """Pin the ends, which inversion reproduces only to rounding."""
     times = np.array(times, np.float64)
     times[0], times[-1] = start, end

@@ -126,7 +126,7 @@ def singlestep(
         step,
         orders=orders,
         coordinate=lam,
-        at=layout.schedule.time_at_log_snr,
+        at=layout.at_log_snr,
         ratios=ratios(r1, r2),
         denoise=denoise,
     )

@@ -160,9 +160,9 @@ def singlestep(
         step,
         orders=budget(nfe, order, mode),
         coordinate=lam if geometric else form.variable,
-        at=layout.schedule.time_at_log_snr
+        at=layout.at_log_snr
         if geometric
-        else lambda value: layout.schedule.time_at_nsr(form.tau(value)),
+        else lambda value: layout.at_nsr(form.tau(value)),
         ratios=ratios(0.5 if geometric else r1, r2, order),
         # The program takes such ratios in tau, in V2 too.
         inner=lambda p: p.tau,

@@ -38,6 +38,14 @@ class Layout(NamedTuple):
         """The path values at `times`."""
         return points(self.schedule, self.times(n))
 
+    def at_log_snr(self, value: float) -> float:
+        """The time of a half log-SNR."""
+        return float(on_host(self.schedule.time_at_log_snr, value))
+
+    def at_nsr(self, value: float) -> float:
+        """The time of a noise-to-signal ratio."""
+        return float(on_host(self.schedule.time_at_nsr, value))
+
 
 def budget(nfe: int, order: int, mode: str) -> list[int]:
     """The order of every step, whose sum is what they cost.
@@ -68,7 +76,7 @@ def singlestep(
     *,
     orders: list[int],
     coordinate: Coordinate,
-    at: Callable[[float], Any],
+    at: Callable[[float], float],
     ratios: dict[int, tuple[float, ...]] | None,
     inner: Coordinate | None = None,
     denoise: bool,
@@ -107,7 +115,7 @@ def singlestep(
             fractions = [(inner(p) - inner(s)) / span for p in points(schedule, own)]
         else:
             fractions = ratios.get(order, ())
-        return [float(on_host(at, a + r * (b - a))) for r in fractions]
+        return [at(a + r * (b - a)) for r in fractions]
 
     places = np.cumsum([0, *orders])
     within = [

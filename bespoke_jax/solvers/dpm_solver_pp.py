@@ -10,7 +10,8 @@ solver_type: "dpmsolver" as in the paper ("midpoint" elsewhere), "taylor" with t
 integral of the line ("heun" elsewhere).
 
 Grids, `start`, `end` and `denoise` as in `bespoke_jax.solvers.dpm_solver`.
-Thresholding of the data prediction belongs to the field: `bespoke_jax.fields.threshold`.
+Thresholding of the data prediction belongs to the field:
+`bespoke_jax.fields.threshold`.
 """
 
 from functools import partial

@@ -62,6 +62,8 @@ def edm_heun(
             infinite rates.
     """
 
+    layout = Layout(schedule, grid, start, end)
+
     def step(predict, x, path, j):
         s, t = path[0], path[-1]
         e_s = predict(s, x)
@@ -72,11 +74,11 @@ def edm_heun(
         return e_s.ddim(t) + (t.alpha * h / 2) * (e_t.eps - e_s.eps)
 
     return _steps.singlestep(
-        Layout(schedule, grid, start, end),
+        layout,
         step,
         orders=budget(nfe, 2, "agile"),
         coordinate=lambda p: p.tau,
-        at=schedule.time_at_nsr,
+        at=layout.at_nsr,
         ratios={2: (1.0,)},
         denoise=denoise,
     )

@@ -258,6 +258,8 @@ def scirei_2(
     """
     phi_1 = _scire.singlestep_phi(phi, nfe, 2)
 
+    layout = Layout(schedule, grid, start, end, k)
+
     def step(predict, x, path, j):
         s, s1, t = path
         h = t.lam - s.lam
@@ -267,11 +269,11 @@ def scirei_2(
         return e_s.ddim(t) - (t.sigma * weight) * D
 
     return _steps.singlestep(
-        Layout(schedule, grid, start, end, k),
+        layout,
         step,
         orders=budget(nfe, 2, "fixed"),
         coordinate=lam,
-        at=schedule.time_at_log_snr,
+        at=layout.at_log_snr,
         ratios=_scire.ratios(r1, 2 / 3, 2),
         denoise=denoise,
     )

@@ -39,14 +39,20 @@ def unipc(
 
         x_t = ddim - c_t B(e) sum_j rho_j D_j,   x_t^c = the same with D_t = m_t - m_0,
 
-    rho from sum_j rho_j r_j^(i-1) = i! phi_{i+1}(e) / B(e). There is no corrector
-    after the last step. Order 1 without corrector (UniP-1) is DDIM.
+    rho from sum_j rho_j r_j^(i-1) = i! phi_{i+1}(e) / B(e). Solved exactly, B cancels:
+    that is variant="vary_coeff", the integral of the polynomial through the values. The
+    other variants take the limit rho = 1/2 where there is one value, so that they
+    differ from it in the predictor of order 2 and the corrector of order 1 only, and
+    from each other. There is no corrector after the last step. Order 1 without
+    corrector (UniP-1) is DDIM.
 
     Args:
         schedule: the model's Gaussian path.
         nfe: evaluations, one a step.
         order: 1, 2 or 3, the number of past predictions.
-        variant: "bh1", B(e) = e, or "bh2", B(e) = exp(e) - 1.
+        variant: "bh1", B(e) = e; "bh2", B(e) = exp(e) - 1; or "vary_coeff", the
+            paper's varying coefficients. (The authors' program has a corrector of
+            first order under that name: it loses a row of its matrix.)
         corrector: False leaves UniP, the predictor alone.
         prediction: what is interpolated, "data" or "noise".
         grid: a name, a callable or nfe + 1 increasing times.
@@ -59,7 +65,7 @@ def unipc(
         ValueError: an argument out of range.
     """
     check_order(order, (1, 2, 3))
-    check_variant(variant, ("bh1", "bh2"))
+    check_variant(variant, ("bh1", "bh2", "vary_coeff"))
     if prediction not in ("data", "noise"):
         raise ValueError(f'prediction must be "data" or "noise"; got {prediction!r}.')
     kind = DATA if prediction == "data" else NOISE
@@ -83,8 +89,9 @@ def unipc(
                 x_t = x_t + carried * correction
             e = kind.sign * h
             B = e if variant == "bh1" else math.expm1(e)
+            limit = variant != "vary_coeff"
             update = 0
-            for rho_j, D_j in zip(_weights(r, e, B), D, strict=True):
+            for rho_j, D_j in zip(_weights(r, e, B, limit), D, strict=True):
                 update = update + rho_j * D_j
             if r:
                 x_t = x_t - (t.alpha if kind is DATA else t.sigma) * B * update
@@ -95,7 +102,9 @@ def unipc(
             if corrector and math.isfinite(h):
                 change = -1 * update if r else 0
                 for rho_j, D_j in zip(
-                    _weights([*r, 1.0], e, B), [*D, kind.m(m_t) - m_0], strict=True
+                    _weights([*r, 1.0], e, B, limit),
+                    [*D, kind.m(m_t) - m_0],
+                    strict=True,
                 ):
                     change = change + rho_j * D_j
                 correction = -(kind.c(t) * B) * change
@@ -104,9 +113,9 @@ def unipc(
     return run(schedule, recursion, last=path[-1], denoise=denoise)
 
 
-def _weights(r: list[float], e: float, B: float) -> np.ndarray:
-    """rho for nodes r; a single node takes its limit 1/2, as the paper does."""
-    if len(r) < 2:
+def _weights(r: list[float], e: float, B: float, limit: bool) -> np.ndarray:
+    """rho for nodes r; with `limit`, a single node takes its limit 1/2 for e -> 0."""
+    if len(r) < 2 and limit:
         return np.full(len(r), 0.5)
     i = np.arange(1, len(r) + 1)
     b = [math.factorial(k) * phi(e)[k] / B for k in i]
