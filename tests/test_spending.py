@@ -118,7 +118,7 @@ def test_a_budget_is_kept_and_the_least_is_told():
         fit(evaluations=100)
     least = refused.value.least
     assert least == STATS.evaluations + 5 + 4 * 40 + 3 * ROWS
-    assert f"{least:,}" in str(refused.value)
+    assert str(least) in str(refused.value).replace(",", "")
     with pytest.raises(TooLittle):
         fit(evaluations=least - 1)
     fitted = fit(evaluations=least)

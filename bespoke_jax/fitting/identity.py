@@ -2,8 +2,8 @@
 
 Noises and conditioning are inputs and are compared bit by bit. Ground truth and
 velocities are results: solved again, or on other devices, they differ in their last
-digits, so a few numbers of theirs are kept as arrays, and `Checkpoints` compares these
-with a tolerance.
+digits, so a few numbers of theirs are kept as arrays, which `Checkpoints` compares with
+a tolerance.
 """
 
 from typing import Any
