@@ -49,7 +49,7 @@ class Truth(NamedTuple):
 
     training: bj.Paths
     validation: bj.Paths
-    test: bj.Paths
+    test: bj.Paths | None
 
     @property
     def evaluations(self) -> int:
@@ -113,6 +113,7 @@ def fitted(
         field,
         truth.training,
         validation=truth.validation,
+        test=truth.validation if truth.test is None else truth.test,
         key=jax.random.key(setup.seed + 1),
         start=start,
         loss=loss,
@@ -121,6 +122,14 @@ def fitted(
         batch_size=min(setup.batch_size, truth.training.size),
         directory=setup.runs / "fits" / name,
     )
+
+
+def spent(fitted: bj.Fitted) -> np.ndarray:
+    """Network evaluations of a fit and its validations at each of them after the start.
+
+    Without those of the ground truth, of checks and of the report on the test noises.
+    """
+    return fitted.history.evaluations - fitted.history.evaluations[0]
 
 
 def sampled(

@@ -45,7 +45,7 @@ SCHEDULES = {
         },
     ),
     "own": (
-        Own(np.float32(1.5), table=np.arange(3.0), inner=schedules.VP()),
+        Own(float(np.float32(1.5)), table=np.arange(3.0), inner=schedules.VP()),
         {
             "name": "Own",
             "power": 1.5,

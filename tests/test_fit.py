@@ -232,8 +232,11 @@ def test_a_start_with_a_nan_score_is_never_mixed_up_with_an_iterate():
     """Its optimiser jumps to the solver that is known to be good."""
     good, bad = FREE.init(), explosive()
     jump = optax.GradientTransformation(
-        lambda theta: optax.EmptyState(),
-        lambda g, state, theta: (jax.tree.map(lambda a, b: a - b, good, theta), state),
+        lambda params: optax.EmptyState(),
+        lambda updates, state, params=None: (
+            jax.tree.map(lambda a, b: a - b, good, params),
+            state,
+        ),
     )
     harmless = lambda family, theta, field, paths: jnp.sum(theta["a"])
     fitted = bj.fit(

@@ -6,6 +6,7 @@ traced on a stand-in for the field whose passes carry names; nothing is compiled
 network is run.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -81,8 +82,9 @@ def _count(jaxpr: Jaxpr, sample: int) -> Passes:
     for eqn in jaxpr.eqns:
         name = eqn.params.get("name")
         if name in (_forward.__name__, _reverse.__name__):
+            sizes = [math.prod(getattr(var.aval, "shape", ())) for var in eqn.outvars]
             # Without outputs it is dead code, which the compiler leaves out.
-            rows = max((var.aval.size for var in eqn.outvars), default=0) // sample
+            rows = max(sizes, default=0) // sample
             one = Passes(rows, 0, False), Passes(0, rows, False)
             total = _add(total, one[name == _reverse.__name__])
             continue

@@ -78,19 +78,20 @@ def fit(setup, model, nfe: int, truth, solved: float, name: str) -> dict:
     """
     family = bj.families.scale_time(nfe // 2, end=model.end)
     fitted = harness.fitted(setup, model.field, truth, family, name)
+    total = solved + truth.validation.size * nfe + float(harness.spent(fitted)[-1])
+    # One forward pass in three evaluations of an iteration, all of a validation.
     before = solved + len(fitted.history.rmse) * truth.validation.size * nfe
-    spent = float(fitted.history.evaluations[-1])
-    training = model.training_evaluations
+    forward, training = before + (total - before) / 3, model.training_evaluations
     test = {}
     if truth.test is not None:
         test = harness.errors(model.field, fitted.solver, truth.test)
     return {
         **test,
-        "validation": fitted.rmse,
+        "validation": fitted.validation_rmse,
         "truth_evaluations": float(solved),
-        "evaluations": before + spent,
-        "share": (before + spent) / (3 * training),
-        "forward_share": (before + spent / 3) / training,
+        "evaluations": total,
+        "share": total / training,
+        "forward_share": forward / (training / 3),
     }
 
 

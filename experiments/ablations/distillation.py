@@ -134,8 +134,9 @@ def measure(config: Config, name: str) -> None:
     def fit(family: Any, kind: str, nfe: int) -> dict[str, Any]:
         fit_name, loss = f"{name}-{kind}-midpoint-{nfe}", LOSSES[kind]
         fitted = harness.fitted(setup, model.field, truth, family, fit_name, loss=loss)
-        row = {"validation": fitted.rmse, "freed": size(fitted.theta)}
-        row["evaluations"] = int(fitted.history.evaluations[-1])
+        row = {"validation": fitted.validation_rmse, "freed": size(fitted.theta)}
+        checks = (fitted.history.rmse.size - 1) * truth.validation.size * nfe
+        row["evaluations"] = int(harness.spent(fitted)[-1]) - checks
         return {**figures(model.field, fitted.solver, truth), **row}
 
     for nfe in config.nfe:

@@ -82,8 +82,8 @@ def measure(config: Config, name: str) -> None:
         theta, values = gauge_fixed(family, fitted.solver)
         step = jax.jit(family.effective)(theta)
         return {
-            "validation": fitted.rmse,
-            "validation_start": fitted.start_rmse,
+            "validation": fitted.validation_rmse,
+            "validation_start": fitted.start_validation_rmse,
             "r": curve(values["r"]),
             "t": curve(values["t"], model.end),
             "s": curve(values["s"]),

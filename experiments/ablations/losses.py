@@ -77,7 +77,7 @@ def measure(config: Config, name: str) -> None:
             fitted = harness.fitted(
                 setup, model.field, truth, family, fit_name, loss=LOSSES[solver][1]
             )
-            theta, row = fitted.theta, {"validation": fitted.rmse}
+            theta, row = fitted.theta, {"validation": fitted.validation_rmse}
         tight = jax.jit(bj.losses.tightness, static_argnums=0)(
             family, theta, model.field, truth.validation, measured=measured
         )

@@ -96,7 +96,7 @@ def measure(config: Config, name: str) -> None:
         return {
             **harness.errors(model.field, fitted.solver, truth.test),
             "parameters": sum(leaf.size for leaf in jax.tree.leaves(fitted.theta)),
-            "validation": fitted.rmse,
+            "validation": fitted.validation_rmse,
             "r": curve(values["r"]),
             "t": curve(values["t"], model.end),
             "s": curve(values["s"]),

@@ -100,12 +100,12 @@ def fit(config: Config, truth: harness.Truth, label: str, loss: str) -> dict[str
         start=start,
     )
     history = fitted.history
-    checks = (1 + np.arange(history.rmse.size)) * truth.validation.size * config.nfe
+    start = truth.validation.size * config.nfe
     numbers = sum(np.size(leaf) for leaf in jax.tree.leaves(fitted.theta))
     return {
         **harness.errors(model.field, fitted.solver, truth.test),
         "numbers": numbers,
-        "curve": curve(history, history.evaluations + checks),
+        "curve": curve(history, harness.spent(fitted) + start),
     }
 
 

@@ -80,6 +80,7 @@ def measure(config: Config, results: harness.Results) -> None:
             model.field,
             truth.training,
             validation=truth.validation,
+            test=truth.test,
             key=key,
             start=bj.Solver(t, a, np.zeros((config.nfe, 0)), q, end),
             loss=harness.DIRECT,
@@ -93,11 +94,13 @@ def measure(config: Config, results: harness.Results) -> None:
         )
 
     def trial(rate: float) -> dict[str, Any]:
-        return {"validation": adam(rate, config.trial, config.trial).rmse}
+        return {"validation": adam(rate, config.trial, config.trial).validation_rmse}
 
     def long(rate: float) -> dict[str, Any]:
         fitted = adam(rate, config.iterations, config.iterations)
-        return judged(fitted.solver, fitted.history)
+        history = fitted.history
+        cost = truth.evaluations + harness.spent(fitted)
+        return judged(fitted.solver, history._replace(evaluations=cost))
 
     results.once({"kind": "tailor"}, tailor)
     tried = {

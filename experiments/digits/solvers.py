@@ -82,15 +82,15 @@ def measure(config: Config, name: str) -> None:
             other = bj.families.from_schedules(family, model.schedule, path)
             tries = [fit(task, effort=10.0)]
             tries.append(fit(f"{task}-changed", start=other, effort=10.0))
-            fitted = min(tries, key=lambda fitted: fitted.rmse)
+            fitted = min(tries, key=lambda fitted: fitted.validation_rmse)
         else:
             loss = bj.losses.rmse_bound if kind == "bound" else harness.DIRECT
             fitted = fit(task, loss=loss)
         return {
             **harness.errors(model.field, fitted.solver, truth.test),
-            "validation_start": fitted.start_rmse,
-            "validation": fitted.rmse,
-            "evaluations": float(fitted.history.evaluations[-1]),
+            "validation_start": fitted.start_validation_rmse,
+            "validation": fitted.validation_rmse,
+            "evaluations": float(harness.spent(fitted)[-1]),
             "truth_evaluations": truth.evaluations,
             "training_evaluations": model.training_evaluations,
             "endpoint": float(truth.test.certificate.endpoint),
