@@ -214,7 +214,7 @@ def test_bad_input_is_told(paths, theta):
     ("f", "says"),
     [
         (lambda t, x: x * jnp.nan, "the field is not finite at t = "),
-        (lambda t, x: x - x.mean(0), "are not independent"),
+        (lambda t, x: x - x.mean(0, keepdims=True), "are not independent"),
     ],
 )
 def test_a_broken_field_is_told_before_anything_is_spent(paths, f, says):
