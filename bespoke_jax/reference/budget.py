@@ -46,7 +46,7 @@ class Budget:
 
     def spend(self, evaluations: int) -> None:
         """Take note of evaluations that were made."""
-        self.spent += int(evaluations)
+        self.spent += evaluations
 
     def learn(self, costs) -> None:
         """Take note of what single paths cost."""
@@ -90,7 +90,7 @@ class Budget:
             self.refuse(self._dearest, slopes)
         return many, self.total // CERTIFICATE_SHARE // many
 
-    def refuse(self, path: float, slopes: int = 0) -> None:
+    def refuse(self, path: float | int, slopes: int = 0) -> None:
         """Raise, with the least budget that pays two paths of this cost.
 
         Raises:
