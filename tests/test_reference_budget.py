@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from reference_cases import noises
+from reference_cases import counting, noises
 
 import bespoke_jax as bj
 from bespoke_jax.reference.adaptive import METHODS, solve_each
@@ -38,20 +38,28 @@ def alone():
     return np.concatenate([np.asarray(count(X0[i : i + 1])) for i in range(len(X0))])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dense", [False, True])
+def test_everything_that_is_spent_is_counted(method, dense):
+    """One sample, in batches of one: what is computed is what is counted."""
+    calls, counted = counting(FIELD)
+    paths = bj.reference.solve(
+        counted, X0[:1], method=method, dense=dense, jumps=[0.3, 0.6], progress=False
+    )
+    jax.effects_barrier()
+    assert paths.stats.evaluations == sum(calls)
+
+
 def test_evaluations_are_those_of_single_solves(alone):
-    calls = []
-
-    def counted(t, x):
-        jax.debug.callback(lambda: calls.append(None))
-        return FIELD(t, x)
-
+    calls, counted = counting(FIELD)
     ts, tol = jnp.array([0.0, 1.0]), jnp.asarray(1e-5)
     for i in (0, 7):
         calls.clear()
         solve_each(counted, X0[i : i + 1], None, ts, tol, tol,
                    method=METHODS["tsit5"], max_steps=4096)  # fmt: skip
         jax.effects_barrier()
-        assert len(calls) == alone[i]
+        assert sum(calls) == alone[i]
     paths = _solve(None, dense=False)
     assert paths.stats.nfe_mean == alone.mean()
     assert paths.stats.nfe_max == alone.max()
