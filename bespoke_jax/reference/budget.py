@@ -47,7 +47,7 @@ class Budget:
 
     def spend(self, evaluations: float | int) -> None:
         """Take note of evaluations that were made."""
-        self.spent += int(evaluations)
+        self.spent += evaluations
 
     def learn(self, costs) -> None:
         """Take note of what single paths cost."""
