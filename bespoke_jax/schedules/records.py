@@ -22,7 +22,7 @@ _KNOWN: dict[str, type] = {
 }
 
 
-def to_dict(schedule: Schedule) -> dict[str, Any]:
+def to_dict(schedule: object) -> dict[str, Any]:
     """{"name": ..., its fields}: text, numbers, lists, and dicts of inner schedules.
 
     The name is that of the class, and `from_dict` gives an equal object back for the
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def from_dict(record: dict[str, Any]) -> Schedule:
+def from_dict(record: object) -> Schedule:
     """The schedule of a record that `to_dict` made.
 
     Raises ValueError for a record of another form, a user's own schedule, or values
