@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,8 +53,9 @@ def test_shift_by_resolution():
     assert grids.shift_of(4096) == pytest.approx(math.exp(1.15))
     assert math.log(grids.shift_of(2176)) == pytest.approx((0.5 + 1.15) / 2)
     # SD3's doubling of sides multiplies the shift: sqrt(4096 / 1024) at mu = log s.
-    line = {"base": (1024, math.log(3.0)), "max": (4096, math.log(6.0))}
+    line: Any = {"base": (1024, math.log(3.0)), "max": (4096, math.log(6.0))}
     assert grids.shift_of(4096, **line) == pytest.approx(6)
+    bad: Any
     for bad in ({"image_tokens": 0}, {"image_tokens": 9, "base": (4096, 1.0)}):
         with pytest.raises(ValueError, match="image_tokens|different numbers"):
             grids.shift_of(**bad)
@@ -116,7 +118,7 @@ def test_integer_timesteps_are_levels():
 
 def test_continuous_timesteps_are_scaled_time():
     shifted = grids.shift(4, shift=3.0)
-    listed = np.float32(1000 * (1 - shifted[:-1]))  # a scheduler's timesteps
+    listed = (1000 * (1 - shifted[:-1])).astype(np.float32)  # a scheduler's timesteps
     times = grids.from_timesteps(listed, scale=1000)
     np.testing.assert_allclose(times, shifted, atol=1e-7)
     again = grids.from_timesteps([*listed, 0.0], scale=1000)

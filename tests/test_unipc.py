@@ -77,6 +77,7 @@ def by_the_paper(order, nfe, prediction, program=False):
             for w, D_j in zip(all_weights, [*D, m(new) - m(past[0])], strict=True):
                 x = x - (c * w) * D_j
             past = [new, *past][:order]
+        return x
 
     return predictions.run(VP, recursion, last=path[-1], denoise=False)
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bespoke_jax._types import Count, Number, Schedule
+from bespoke_jax._types import Number, Schedule
 from bespoke_jax.grids._checks import ULP, number, whole, within
 from bespoke_jax.schedules import on_host
 
@@ -85,7 +85,7 @@ def from_sigmas(sigmas: Any, schedule: Schedule) -> Times:
 def from_timesteps(
     timesteps: Any,
     *,
-    levels: Count | None = None,
+    levels: object = None,
     scale: Number | None = None,
     end: Number | None = 1.0,
 ) -> Times:

@@ -8,6 +8,8 @@ be paid at twice the dearest path so far, and every solve stops at its own share
 import copy
 import math
 
+import numpy as np
+
 from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.reference.adaptive import FIRST_STEP, UNLIMITED
 
@@ -45,9 +47,9 @@ class Budget:
         """What can still be spent."""
         return UNLIMITED if self.total is None else self.total - self.spent
 
-    def spend(self, evaluations: float | int) -> None:
+    def spend(self, evaluations: int | np.integer) -> None:
         """Take note of evaluations that were made."""
-        self.spent += evaluations
+        self.spent += int(evaluations)
 
     def learn(self, costs) -> None:
         """Take note of what single paths cost."""
