@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax import fields
 from bespoke_jax._types import Conditioning
 from bespoke_jax.core.batches import batch_shape, filled, place_like, rows
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
@@ -34,7 +35,7 @@ from bespoke_jax.reference.rounding import Rounding
 
 PILOTS = 8
 """Samples that place the knots and earn the certificate."""
-LOOKING = INDEPENDENCE_COST + 2 * noise.COST
+LOOKING = INDEPENDENCE_COST + fields.DIRECTION_COST + 2 * noise.COST
 """Evaluations spent at most before the first solve."""
 _FEW = 16  # a smaller batch shape, for the ends of budgets
 
@@ -94,12 +95,16 @@ def look_at(problem: Problem, samples: Samples) -> Look:
     """
     x0, c = samples
     interval = (problem.start, problem.end)
+    fields.check_end(problem.field, problem.end)
     check_independent(problem.field, x0, c, *interval)
-    # HOOK: fields.check_end, warn_direction and warn_spread belong here when merged.
+    path = fields.schedule_of(problem.field)
+    if path is not None:
+        fields.warn_spread(x0, path, problem.start)
+    spent = fields.warn_direction(problem.field, x0, c, *interval)
     found = noise.rounding(problem.field, x0, c, *interval)
     floor = certifying.resolution(problem, found, x0[:1])
     certifying.warn_unresolved(problem, found, x0[:1])
-    spent = INDEPENDENCE_COST + noise.COST
+    spent += INDEPENDENCE_COST + noise.COST
     if x0.dtype == np.float64 or found.low_precision:
         double = found.relative < certifying.DOUBLE
         return Look(found, floor, double, spent)
