@@ -43,7 +43,7 @@ def warn_direction(
     path = schedule_of(field)
     at_noise = start == 0 if path is None else path.log_snr(start) < _NOISE_END
     if not at_noise:
-        return
+        return 0
     x, c = rows((x0, c), slice(0, min(DIRECTION_COST, len(x0))))
     u = np.asarray(velocity(as_field(field), start, x, c), np.float64)
     x = np.asarray(x, np.float64)

@@ -102,8 +102,9 @@ def look_at(problem: Problem, samples: Samples) -> Look:
         fields.warn_spread(x0, path, problem.start)
     spent = fields.warn_direction(problem.field, x0, c, *interval)
     found = noise.rounding(problem.field, x0, c, *interval)
-    floor = certifying.resolution(problem, found, x0[:1])
-    certifying.warn_unresolved(problem, found, x0[:1])
+    few = rows(x0, slice(0, PILOTS))
+    floor = certifying.resolution(problem, found, few)
+    certifying.warn_unresolved(problem, found, few)
     spent += INDEPENDENCE_COST + noise.COST
     if x0.dtype == np.float64 or found.low_precision:
         double = found.relative < certifying.DOUBLE
