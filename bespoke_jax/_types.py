@@ -15,6 +15,9 @@ Arr = jax.Array | np.ndarray
 Number = float | int | np.number
 """A real number of Python or NumPy."""
 
+Count = int | np.integer
+"""A whole number of Python or NumPy."""
+
 Scalar = Float[Arr, ""] | float
 Times = Float[Arr, " *times"] | float
 """Times, log-SNRs or NSRs of any shape; schedules act on them elementwise."""

@@ -70,21 +70,6 @@ def test_no_sample_hides_behind_the_others():
 
 
 @pytest.mark.slow
-def test_evaluations_are_counted_as_they_happen():
-    calls = []
-
-    def counted(t, x):
-        jax.debug.callback(lambda: calls.append(None))
-        return jnp.sin(3 * x) + jnp.reshape(t, (-1, 1))
-
-    solved = bj.reference.solve(
-        counted, X0[:1], rtol=1e-6, atol=1e-6, batch_size=1, progress=False
-    )
-    jax.effects_barrier()
-    assert abs(solved.stats.evaluations - len(calls)) <= 0.02 * len(calls)
-
-
-@pytest.mark.slow
 def test_dopri5_agrees_with_tsit5():
     mixture = field(bj.schedules.CondOT(), random_mixture(0))
     ends = [

@@ -210,12 +210,25 @@ def test_bad_input_is_told(paths, theta):
         tailor(paths, evaluations=-1)
 
 
+@pytest.mark.parametrize(
+    ("f", "says"),
+    [
+        (lambda t, x: x * jnp.nan, "the field is not finite at t = "),
+        (lambda t, x: x - x.mean(0, keepdims=True), "are not independent"),
+    ],
+)
+def test_a_broken_field_is_told_before_anything_is_spent(paths, f, says):
+    with pytest.raises(ValueError, match=says):
+        bj.tailor(f, paths, nfe=3, end=END, key=jax.random.key(0), progress=False)
+
+
 @pytest.mark.slow
 def test_a_field_that_no_start_solves_is_told(paths):
+    f = lambda t, x: jnp.where(t[:, None] < 1e-9, jnp.nan, x)  # where all begin
     with pytest.raises(ValueError, match="none of .* starts solves this field"):
         bj.tailor(
-            lambda t, x: x * jnp.nan, paths, nfe=3, schedule=SCHEDULE, end=END,
-            key=jax.random.key(0), progress=False,
+            f, paths, nfe=3, end=END, schedule=SCHEDULE, key=jax.random.key(0),
+            progress=False, evaluations=20_000,
         )  # fmt: skip
 
 

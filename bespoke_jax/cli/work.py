@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from bespoke_jax import card, reference
 from bespoke_jax.cli.arguments import existing, nearest
 from bespoke_jax.fitting.candidates import Dropped
+from bespoke_jax.fitting.search import Tailored
 from bespoke_jax.metrics import Point
 from bespoke_jax.model import Model, noise
 from bespoke_jax.paths import Paths
@@ -110,6 +112,32 @@ def named_solver(name: str, nfe: int, model: Model) -> tuple[str, Solver]:
             "for each other"
         )
     return name, solver
+
+
+def save_tailored(
+    path: Path, found: Tailored, *, model: str, schedule: Any, seed: int
+) -> Path:
+    """The card of a tailored solver; `model` is what `--model` was."""
+    paths = found.paths
+    return card.save(
+        path,
+        found.solver,
+        model=model,
+        schedule=schedule,
+        family=found.family.name,
+        loss=f"robust end-point errors, judged by their {found.judge}",
+        rmse=found.rmse,
+        start_rmse=found.start_rmse,
+        judge=found.judge,
+        paths=found.scored,
+        rtol=paths.control.rtol,
+        atol=paths.control.atol,
+        certificate=paths.certificate.endpoint,
+        evaluations=found.evaluations,
+        seconds=float(found.history.seconds[-1]),
+        seed=seed,
+        notes=f"tailored from {found.start}",
+    )
 
 
 def said_of(dropped: Sequence[Dropped]) -> list[str]:

@@ -93,8 +93,8 @@ def _given(
 def _mark(theta: dict[str, Any]) -> bytes | None:
     """Equal for equal solvers; None where a weight is not finite."""
     parts = [np.asarray(leaf, np.float64) for leaf in theta.values()]
-    # A logit of -inf is a repeated time, which is a number like any other.
-    if any(np.isnan(part).any() or np.isposinf(part).any() for part in parts):
+    # Infinite logits are times that repeat, or lie at the end: numbers like others.
+    if any(np.isnan(part).any() for part in parts):
         return None
     return b"".join(np.round(part, 6).tobytes() for part in parts)
 

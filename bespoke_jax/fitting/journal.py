@@ -45,7 +45,8 @@ class Journal:
         budget = self._budget
 
         def saved() -> list[Any]:
-            return [*compute(), budget.spent, budget.elapsed]
+            # As arrays: a list would be taken apart into its numbers.
+            return [*map(np.asarray, compute()), budget.spent, budget.elapsed]
 
         *arrays, spent, elapsed = self._store.cached(self._next, saved)
         self._next += 1

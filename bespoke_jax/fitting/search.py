@@ -38,6 +38,8 @@ class Tailored(NamedTuple):
     """Score of the solver on the paths that chose nothing."""
     start_rmse: float
     """Score of the best start on the same paths."""
+    scored: int
+    """How many paths these are."""
     paths: Paths
     """The ground truth, solved for or given."""
     dropped: tuple[Dropped, ...]
@@ -81,6 +83,7 @@ def search(
         judge=judge,
         rmse=score,
         start_rmse=start_score,
+        scored=test.size,
         paths=paths,
         dropped=(*dropped, *lost, *failed),
     )

@@ -21,9 +21,9 @@ import numpy as np
 from bespoke_jax import fields
 from bespoke_jax._types import Conditioning, Schedule
 from bespoke_jax.checkpoint import fingerprint
-from bespoke_jax.core.calls import as_field, velocity
+from bespoke_jax.core.calls import as_field
 from bespoke_jax.families import nonstationary
-from bespoke_jax.fitting import gauss_newton
+from bespoke_jax.fitting import gauss_newton, identity
 from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.fitting.candidates import candidates
 from bespoke_jax.fitting.improve import JUDGES, Problem
@@ -118,27 +118,33 @@ def tailor(
         folder=folder,
         progress=progress,
     )
-    parts = three_way(paths, validation, test)
     gauss_newton.check_probes(probes, paths)
     settings = {
         "nfe": nfe,
         "judge": judge,
         "probes": probes,
-        "key": np.asarray(jax.random.key_data(key)).tolist(),
+        "key": identity.of_key(key),
         "interval": list(interval),
         "evaluations": evaluations,
         "seconds": seconds,
         "tolerance": tolerance,
         "batch_size": batch_size,
-        "starts": fingerprint(list(starts)),
-        "noises": [fingerprint((part.x0, part.c)) for part in parts],
-        # Numbers are compared with a tolerance: equal fields differ in their last
-        # digits on other devices.
-        "schedule": np.ravel(schedule(np.linspace(*interval, 5))).tolist(),
-        "velocity": _probe(field, parts[0], interval),
+        **_noises("x0", x0 if isinstance(x0, Paths) else (x0, c)),
+        **_noises("validation", validation),
+        **_noises("test", test),
+        # Arrays are compared with a tolerance: they differ in their last digits on
+        # other devices.
+        "starts": np.concatenate([[0.0], *map(identity.of_solver, starts)]),
+        "schedule": np.ravel(schedule(np.linspace(*interval, 5))),
+        "field": identity.of_field(field, paths, *interval),
     }
+    budget.pay(identity.PROBE_COST)
     journal = Journal(folder and folder / "tailor", settings, budget)
     try:
+        # Where seconds bound the truth, the first run decides how many paths there are.
+        (size,) = journal.once(lambda: [paths.size])
+        paths = take(paths, slice(0, int(size)))
+        parts = three_way(paths, validation, test)
         problem = Problem(
             family, nfe, field, JUDGES[judge], probes, key, batch_size, budget,
             journal, progress,
@@ -148,8 +154,8 @@ def tailor(
         journal.close()
 
 
-def _probe(field: Any, paths: Paths, interval: tuple[float, float]) -> list[float]:
-    """A few numbers of one velocity: tells two sets of weights apart."""
-    first = take(paths, slice(0, 1))
-    u = velocity(field, sum(interval) / 2, first.x0, first.c)
-    return np.asarray(u, np.float64).ravel()[:8].tolist()
+def _noises(name: str, given: Any) -> dict[str, Any]:
+    """What tells the noises of a run from others: their content, or a fraction."""
+    if isinstance(given, Paths):
+        return identity.of_paths(name, given)
+    return {name: fingerprint(given) if isinstance(given, tuple) else given}

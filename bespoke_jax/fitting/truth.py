@@ -10,6 +10,7 @@ from bespoke_jax import reference
 from bespoke_jax._types import Conditioning
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
 from bespoke_jax.core.spending import TooLittle
+from bespoke_jax.fitting import identity
 from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.paths import Paths
 
@@ -64,7 +65,6 @@ def ground_truth(
             dense=False,
             batch_size=batch_size or 128,
             evaluations=allowance,
-            seconds=None if math.isinf(budget.seconds) else _SHARE * budget.seconds,
             directory=folder and folder / "ground-truth",
             progress=progress,
         )
@@ -86,4 +86,4 @@ def _enough(paths: Paths) -> Paths:
 
 def _least_search(nfe: int) -> int:
     """Evaluations of the smallest search: one start raced, chosen and scored."""
-    return 4 * nfe
+    return identity.PROBE_COST + 4 * nfe

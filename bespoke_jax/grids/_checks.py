@@ -35,6 +35,15 @@ def number(what: str, value: Any) -> float:
     raise ValueError(f"{what} must be a number; got {value!r}")
 
 
+def known(what: str, schedule: Any) -> Schedule:
+    """The schedule, or ValueError where there is none."""
+    if not isinstance(schedule, Schedule):
+        raise ValueError(
+            f"{what} needs the schedule of the model (schedule=...); got {schedule!r}"
+        )
+    return schedule
+
+
 def within(value: float) -> float:
     """A time that rounding put outside [0, 1] by at most `ULP`, put back."""
     if -ULP <= value < 0:

@@ -85,7 +85,7 @@ def from_sigmas(sigmas: Any, schedule: Schedule) -> Times:
 def from_timesteps(
     timesteps: Any,
     *,
-    levels: int | np.integer | None = None,
+    levels: object = None,
     scale: Number | None = None,
     end: Number | None = 1.0,
 ) -> Times:

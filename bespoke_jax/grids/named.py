@@ -4,18 +4,18 @@ import math
 
 import numpy as np
 
-from bespoke_jax._types import Number, Schedule
-from bespoke_jax.grids._checks import Grid, close, finite, positive, ramp
+from bespoke_jax._types import Count, Number, Schedule
+from bespoke_jax.grids._checks import Grid, close, finite, known, number, positive, ramp
 from bespoke_jax.schedules import on_host
 
 
-def uniform(n: int | np.integer, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
+def uniform(n: Count, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
     """Uniform in time: t_i = start + (end - start) i / n."""
     steps, start, end = ramp(n, start, end)
     return close("uniform", start + (end - start) * steps, start, end)
 
 
-def quadratic(n: int | np.integer, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
+def quadratic(n: Count, end: Number = 1.0, *, start: Number = 0.0) -> Grid:
     """Uniform in sqrt(1 - t), hence denser near the data.
 
     "time_quadratic" in the programs of DDIM (Song et al., 2020, arXiv 2010.02502),
@@ -27,7 +27,7 @@ def quadratic(n: int | np.integer, end: Number = 1.0, *, start: Number = 0.0) ->
 
 
 def shift(
-    n: int | np.integer,
+    n: Count,
     end: Number = 1.0,
     *,
     start: Number = 0.0,
@@ -71,14 +71,13 @@ def shift_of(
     return math.exp(base[1] + slope * (image_tokens - base[0]))
 
 
-def log_snr(
-    n: int | np.integer, schedule: Schedule, end: Number, *, start: Number = 0.0
-) -> Grid:
+def log_snr(n: Count, schedule: Schedule, end: Number, *, start: Number = 0.0) -> Grid:
     """Uniform in the half log-SNR log(alpha / sigma).
 
     Raises ValueError where it is infinite at an end (`CondOT` at t=0, any at t=1).
     Lu et al., 2022, arXiv 2206.00927, section 3.3.
     """
+    known("the log_snr grid", schedule)
     steps, start, end = ramp(n, start, end)
     a = finite("log_snr", "log-SNR", schedule, on_host(schedule.log_snr, start), start)
     b = finite("log_snr", "log-SNR", schedule, on_host(schedule.log_snr, end), end)
@@ -87,7 +86,7 @@ def log_snr(
 
 
 def nsr(
-    n: int | np.integer,
+    n: Count,
     schedule: Schedule,
     end: Number,
     *,
@@ -100,7 +99,9 @@ def nsr(
     ValueError where w is infinite at an end. Li et al., 2023, arXiv 2308.07896; their
     k is 3.1, recommended between 2 and 7.
     """
+    known("the nsr grid", schedule)
     steps, start, end = ramp(n, start, end)
+    k = number("nsr grid: k", k)
     if not (math.isfinite(k) and k >= 0):
         raise ValueError(f"nsr grid: k must be finite and at least 0; got {k}")
     shift = k * float(on_host(schedule.nsr, end))
@@ -111,12 +112,13 @@ def nsr(
         return finite("nsr", "log NSR", schedule, value, t)
 
     a, b = w(start), w(end)
-    ratios = np.exp(-(a + (b - a) * steps)) - shift
+    # The difference of large numbers may round to below 0.
+    ratios = np.maximum(np.exp(-(a + (b - a) * steps)) - shift, 0)
     return close("nsr", on_host(schedule.time_at_nsr, ratios), start, end)
 
 
 def edm(
-    n: int | np.integer,
+    n: Count,
     schedule: Schedule,
     end: Number,
     *,
@@ -128,6 +130,7 @@ def edm(
     rho > 0. The end may be the data, where NSR is 0. Raises ValueError where NSR is
     infinite at the start. Karras et al., 2022, arXiv 2206.00364, equation 5.
     """
+    known("the edm grid", schedule)
     steps, start, end = ramp(n, start, end)
     positive("edm", "rho", rho)
     # A NumPy power overflows to inf, which is then refused in words.
@@ -143,7 +146,7 @@ def edm(
 
 
 def sigmoid(
-    n: int | np.integer,
+    n: Count,
     end: Number = 1.0,
     *,
     start: Number = 0.0,

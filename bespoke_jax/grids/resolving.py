@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bespoke_jax._types import Arr, Number, Schedule
+from bespoke_jax._types import Arr, Count, Number, Schedule
 from bespoke_jax.grids import named
 from bespoke_jax.grids._checks import Grid, span, whole
 from bespoke_jax.grids.lists import explicit
@@ -35,7 +35,7 @@ NAMES = (*_IN_TIME, *_IN_NOISE)
 
 def resolve(
     grid: str | Float[Arr, " times"] | list | tuple | Callable[..., Any],
-    n: int | np.integer,
+    n: Count,
     schedule: Schedule | None = None,
     end: Number = 1.0,
     *,

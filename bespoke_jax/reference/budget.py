@@ -8,6 +8,9 @@ be paid at twice the dearest path so far, and every solve stops at its own share
 import copy
 import math
 
+import numpy as np
+
+from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.reference.adaptive import FIRST_STEP, UNLIMITED
 
 SCOUTS = 2
@@ -44,7 +47,7 @@ class Budget:
         """What can still be spent."""
         return UNLIMITED if self.total is None else self.total - self.spent
 
-    def spend(self, evaluations: int) -> None:
+    def spend(self, evaluations: int | np.integer) -> None:
         """Take note of evaluations that were made."""
         self.spent += int(evaluations)
 
@@ -90,19 +93,20 @@ class Budget:
             self.refuse(self._dearest, slopes)
         return many, self.total // CERTIFICATE_SHARE // many
 
-    def refuse(self, path: float, slopes: int = 0) -> None:
+    def refuse(self, path: float | int, slopes: int = 0) -> None:
         """Raise, with the least budget that pays two paths of this cost.
 
         Raises:
-            ValueError: always.
+            TooLittle: always.
         """
         check = _CERTIFICATE * math.ceil(path)
         solves = self._fixed + SCOUTS * (2 * math.ceil(path) + slopes) + check
         dense = 4 * (check + slopes) + self._fixed + 2 * math.ceil(path)
         least = max(CERTIFICATE_SHARE * check, solves, dense if slopes else 0)
-        raise ValueError(
-            f"evaluations={self.total} is too little for ground truth: two certified "
-            f"paths of this field need about {least} ({self._fixed} to look at it, "
-            f"{math.ceil(path)} a path, {check} for a certificate, which may take a "
-            "fifth). Spend that much, or loosen the tolerance."
+        raise TooLittle(
+            int(self.total or 0),
+            least,
+            f"Two certified paths of this field take {self._fixed} to look at it, "
+            f"{math.ceil(path)} each, and {check} for a certificate, which may take a "
+            "fifth. Spend that much, or loosen the tolerance",
         )

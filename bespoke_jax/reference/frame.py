@@ -76,7 +76,9 @@ class Frame:
         return Partial(_told, change_schedule(sided, self.schedule, _SMOOTH))
 
 
-def frame_of(field: Any, start: float, end: float, jumps: Any = ()) -> Frame:
+def frame_of(
+    field: Any, start: float | int, end: float | int, jumps: Any = ()
+) -> Frame:
     """The frame that suits a field, with the jumps strictly between start and end."""
     schedule, known = schedule_of(field), jumps_of(field)
     times = {float(t) for t in jumps}

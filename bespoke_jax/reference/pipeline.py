@@ -130,15 +130,15 @@ def pilots(
 
     kept = cached(0, compute)
     at, states, numbers = kept[:3]
-    budget.spend(numbers[0])
+    budget.spend(int(numbers[0]))
     parts: list[Part] = []
     if len(kept) > 3 and budget.bounded:
         budget.learn(kept[3])
-        budget.spend(kept[3].sum())
+        budget.spend(int(kept[3].sum()))
         if not dense:
             parts.append(Part(kept[4], kept[3]))
     elif len(kept) > 3:
-        budget.spend(kept[3].sum())
+        budget.spend(int(kept[3].sum()))
     check = Check(states, int(numbers[0]), look.double)
     interpolation = float(numbers[1]) if dense else None
     return Pilots(at, check, interpolation, parts)
@@ -175,7 +175,7 @@ def _scouted(
         return [times, check.states, numbers, costs, np.asarray(scouts.states)]
     good = np.isfinite(check.states).reshape(few, -1).all(1)
     if not good.any():
-        budget.refuse(2 * costs.max(), MOST + 1)
+        budget.refuse(2 * int(costs.max()), MOST + 1)
     states = check.states[good]
     knots, error, spent = choose(
         problem.field,
@@ -231,7 +231,7 @@ def batches(
         costs, kept, states, *slopes = cached(number, batch)
         many, kept = int(kept[0]), int(kept[1])
         part = Part(states[:kept], costs[:kept], slopes[0][:kept] if dense else None)
-        budget.spend(costs.sum() + kept * extra)
+        budget.spend(int(costs.sum()) + kept * extra)
         budget.learn(costs)
         parts.append(part)
         done, number = done + kept, number + 1

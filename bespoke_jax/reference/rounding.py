@@ -3,7 +3,7 @@
 Along a line x + k h v the fourth difference of a smooth velocity is of size h^4 and
 vanishes; what stays is noise, amplified by sqrt(70). Two spacings see two kinds: one of
 1e-3 of the state's size lies beyond the spacing of bfloat16 and float16 numbers, one of
-1e-6 beyond that of float32.
+1e-5 beyond that of float32.
 
 Reference: Moré and Wild (2011), Estimating Computational Noise, section 2 (ECnoise),
 with one difference order.
@@ -18,7 +18,7 @@ import numpy as np
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import velocity
 
-_COARSE, _FINE = 1e-3, 1e-6
+_COARSE, _FINE = 1e-3, 1e-5
 _LOW_PRECISION = 1e-5
 """Relative noise above which the field computes in less than float32."""
 _OFFSETS = np.concatenate([np.arange(-2, 3) * _COARSE, [-2 * _FINE, -_FINE],

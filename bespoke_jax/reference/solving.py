@@ -27,8 +27,8 @@ def solve(
     x0: State,
     *,
     c: Conditioning = None,
-    start: float = 0.0,
-    end: float = 1.0,
+    start: float | int = 0.0,
+    end: float | int = 1.0,
     rtol: float = 1e-5,
     atol: float = 1e-5,
     method: str = "tsit5",
@@ -104,8 +104,8 @@ def invert(
     x1: State,
     *,
     c: Conditioning = None,
-    start: float = 0.0,
-    end: float = 1.0,
+    start: float | int = 0.0,
+    end: float | int = 1.0,
     rtol: float = 1e-5,
     atol: float = 1e-5,
     method: str = "tsit5",
@@ -265,7 +265,13 @@ def _control(rtol: float, atol: float, method: str, max_steps: int) -> Control:
 
 
 def _checked(
-    x0: Any, c: Any, start: float, end: float, batch_size: int, *, name: str = "x0"
+    x0: Any,
+    c: Any,
+    start: float | int,
+    end: float | int,
+    batch_size: int,
+    *,
+    name: str = "x0",
 ) -> jax.Array:
     if not 0 < float(end) <= 1:
         raise ValueError(f"end must lie in (0, 1]; got {end}.")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from bespoke_jax._types import Arr
 from bespoke_jax.schedules._closed import AnyTimes, ClosedForm, floating
@@ -93,11 +93,11 @@ class DiscreteVP(ClosedForm):
         return f"DiscreteVP({len(bar)} levels, {bar[0]:.6g} to {bar[-1]:.6g})"
 
     @property
-    def joints(self) -> Float[np.ndarray, " N-1"]:
-        """The N - 1 times inside (0, 1) at which the rates jump, increasing."""
+    def joints(self) -> np.ndarray:
+        """The times inside (0, 1), (N - 1,), at which the rates jump, increasing."""
         return self._levels.t[-2:0:-1].copy()
 
-    def time(self, step: int | np.integer | Int[Arr, " *steps"]) -> Any:
+    def time(self, step: object) -> Any:
         """Library time 1 - (k + 1) / N of the DDPM's integer steps k = 0..N-1.
 
         Raises ValueError for a step that is no integer or out of range.
@@ -130,7 +130,7 @@ class DiscreteVP(ClosedForm):
     @property
     def zero_snr(self) -> bool:
         """Whether the noisiest level holds no signal: alpha_bar_N = 0."""
-        return self.alphas_bar[-1] == 0
+        return bool(self.alphas_bar[-1] == 0)
 
     def zero_terminal_snr(self) -> "DiscreteVP":
         """The path with alpha_N = 0, alpha_1 kept and sqrt(alpha_bar) shifted between.
@@ -253,7 +253,8 @@ class DiscreteVP(ClosedForm):
     def _time_at_nsr(self, xp, r):
         table = xp.asarray(self._levels.nsr, r.dtype)
         n = xp.clip(xp.searchsorted(table, r), 1, self._last)
-        held = xp.where(r > table[n], table[n], r)  # noisier than t=0 answers t=0
+        # Beyond an end answers that end.
+        held = xp.where(r > table[n], table[n], xp.where(r < 0, 0, r))
         t = self._time(xp, n, xp.log1p((held - table[n]) / table[n]))
         t = xp.where(r <= 0, 1, t)
         if not self.zero_snr:

@@ -14,7 +14,8 @@ class EDM(ClosedForm):
     uniform times are EDM's noise levels; nsr = sigma. The start of a path is
     x(0) = sigma_max * noise.
 
-    Raises ValueError unless 0 < sigma_min < sigma_max and rho > 0. Karras et al., 2022,
+    Raises ValueError unless 0 < sigma_min < sigma_max, rho > 0, and the powers fit into
+    float64: log(sigma_max / sigma_min) <= 700 rho. Karras et al., 2022,
     arXiv 2206.00364, equation 5.
     """
 
@@ -30,6 +31,11 @@ class EDM(ClosedForm):
             raise ValueError(
                 "EDM: sigma_min must be below sigma_max; "
                 f"got sigma_min={self.sigma_min}, sigma_max={self.sigma_max}"
+            )
+        if self._log_g < -700:
+            raise ValueError(
+                "EDM: rho is too small for this range, whose powers 1 / rho overflow; "
+                f"got rho={self.rho}"
             )
 
     # With g = (sigma_min / sigma_max)^(1/rho), log(sigma / sigma_max) is

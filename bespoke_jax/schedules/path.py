@@ -20,7 +20,7 @@ class Path(abc.ABC):
         @dataclass(frozen=True)
         class Mine(schedules.Path):
             def alpha(self, t):
-                return t**2
+                return t * (2 - t)
 
             def sigma(self, t):
                 return 1 - t

@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def from_dict(record: dict[str, Any]) -> Schedule:
+def from_dict(record: object) -> Schedule:
     """The schedule of a record that `to_dict` made.
 
     Raises ValueError for a record of another form, a user's own schedule, or values

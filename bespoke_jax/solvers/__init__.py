@@ -8,7 +8,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.grids._checks import whole
 from bespoke_jax.solvers._scire import recursive_difference
 from bespoke_jax.solvers.adams_bashforth import adams_bashforth
@@ -162,7 +162,7 @@ TABLE: dict[str, Entry] = {
 
 def construct(
     name: str,
-    nfe: int,
+    nfe: Count,
     *,
     schedule: Any = None,
     grid: Any = None,

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
+from bespoke_jax._types import Count
+from bespoke_jax.grids._checks import number
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._prediction import Point, Prediction
 from bespoke_jax.solvers._steps import Layout, check_variant
@@ -59,8 +61,9 @@ def ratios(
         return None
     if r1 == "paper":
         return {2: (0.5,), 3: (1 / 3, 2 / 3)}
-    if isinstance(r1, str) or not 0 < r1 < 1:
+    if isinstance(r1, str) or not 0 < number("r1", r1) < 1:
         raise ValueError(f'r1 must lie in (0, 1) or be "inner"; got {r1!r}.')
+    r1, r2 = number("r1", r1), number("r2", r2)
     if not (0 < r2 < 1 and r1 != r2):
         raise ValueError(f"r2 must lie in (0, 1) and differ from r1; got {r2!r}.")
     return {2: (r1,), 3: (r1, r2)}
@@ -136,7 +139,7 @@ def multistep(
     kind: Kind,
     layout: Layout,
     order: int,
-    nfe: int,
+    nfe: Count,
     variant: str,
     lower_order_final: bool,
     denoise: bool,

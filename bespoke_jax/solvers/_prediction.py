@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bespoke_jax.grids._checks import known
 from bespoke_jax.schedules import on_host
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear, trace
@@ -56,6 +57,7 @@ Predict = Callable[[Point, Linear], Prediction]
 
 def points(schedule: Any, times: Any) -> list[Point]:
     """The path values at host times, all in one call of the schedule."""
+    known("this solver", schedule)
     t = np.asarray(times, np.float64)
     methods = (schedule, schedule.nsr, schedule.log_snr, schedule.rates)
     (alpha, sigma), tau, lam, rates = (on_host(method, t) for method in methods)
@@ -83,10 +85,11 @@ def run(
         def predict(s: Point, x: Linear) -> Prediction:
             W = s.sigma * s.d_alpha - s.alpha * s.d_sigma
             if not (math.isfinite(W) and W > 0):
+                advice = "start later" if s.t < 0.5 else "end earlier (end=1 - 1e-3)"
                 raise ValueError(
                     f"noise and data cannot be told apart at t = {s.t}, where "
                     f"{type(schedule).__name__} has alpha' = {s.d_alpha:.4g}, sigma' = "
-                    f"{s.d_sigma:.4g}; end earlier (end=1 - 1e-3)."
+                    f"{s.d_sigma:.4g}; {advice}."
                 )
             v = u(s.t, x)
             x1 = (s.sigma / W) * v - (s.d_sigma / W) * x

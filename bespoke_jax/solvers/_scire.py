@@ -13,7 +13,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bespoke_jax.grids._checks import whole
+from bespoke_jax._types import Count
+from bespoke_jax.grids._checks import number, whole
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._prediction import Point, Prediction
@@ -63,7 +64,7 @@ def recursive_difference(m: int | float) -> tuple[float, float, float]:
 
 
 def singlestep_phi(
-    phi: str | float | int, nfe: int, order: int
+    phi: str | float | int, nfe: Count, order: int
 ) -> Callable[[int], float]:
     """phi_1 of step j = 0, 1, ...; "official" is the list of the authors' program."""
     nfe = whole("nfe", nfe)
@@ -81,7 +82,7 @@ def singlestep_phi(
 
 
 def multistep_phi(
-    phi: str | float | int, nfe: int, order: int
+    phi: str | float | int, nfe: Count, order: int
 ) -> Callable[[int], float]:
     """phi_1 of step i = 0, 1, ...; "official" is the list of the authors' program."""
     nfe = whole("nfe", nfe)
@@ -113,9 +114,10 @@ def _constant(phi: str | float | int) -> float:
             return _NAMED[phi]
         known = ", ".join(map(repr, [*_NAMED, "official"]))
         raise ValueError(f"phi must be {known} or a number above 0; got {phi!r}.")
+    phi = number("phi", phi)
     if not (math.isfinite(phi) and phi > 0):
         raise ValueError(f"phi must be finite and above 0; got {phi}.")
-    return float(phi)
+    return phi
 
 
 def singlestep(
@@ -123,7 +125,7 @@ def singlestep(
     order: int,
     layout: Layout,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str,
     phi: str | float | int,
     r1: float | int | str,
@@ -173,12 +175,13 @@ def singlestep(
 def ratios(r1, r2, order):
     if r1 == "inner":
         return None
-    if isinstance(r1, str) or not (0 < r1 < 1 and 0 < r2 < 1 and r1 != r2):
+    places = () if isinstance(r1, str) else (number("r1", r1), number("r2", r2))
+    if not places or places[0] == places[1] or not all(0 < r < 1 for r in places):
         raise ValueError(
             'r1 and r2 must be different numbers in (0, 1), or r1 "inner"; got '
             f"r1={r1!r}, r2={r2!r}."
         )
-    return {2: (r1 if order == 2 else 0.5,), 3: (r1, r2)}
+    return {2: (places[0] if order == 2 else 0.5,), 3: places}
 
 
 def multistep(
@@ -186,7 +189,7 @@ def multistep(
     order: int,
     layout: Layout,
     *,
-    nfe: int,
+    nfe: Count,
     phi: str | float | int,
     variant: str,
     lower_order_final: bool,

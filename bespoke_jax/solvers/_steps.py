@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax import grids
+from bespoke_jax._types import Count
 from bespoke_jax.grids._checks import whole
 from bespoke_jax.schedules import on_host
 from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, run
@@ -28,15 +29,15 @@ class Layout(NamedTuple):
     k: Any = 3.1
     """The parameter of the grid "nsr"."""
 
-    def times(self, n: int) -> np.ndarray:
+    def times(self, n: Count) -> np.ndarray:
         """The n + 1 times of n steps."""
         return grids.resolve(
             self.grid, n, self.schedule, self.end, start=self.start, k=self.k
         )
 
-    def points(self, n: int) -> list[Point]:
+    def points(self, n: Count) -> list[Point]:
         """The path values at `times`."""
-        return points(self.schedule, self.times(n))
+        return apart(points(self.schedule, self.times(n)))
 
     def at_log_snr(self, value: float) -> float:
         """The time of a half log-SNR."""
@@ -47,7 +48,18 @@ class Layout(NamedTuple):
         return float(on_host(self.schedule.time_at_nsr, value))
 
 
-def budget(nfe: int, order: int, mode: str) -> list[int]:
+def apart(path: list[Point]) -> list[Point]:
+    """The points, if float64 tells their log-SNRs apart, by which methods divide."""
+    for a, b in pairwise(path):
+        if not a.lam < b.lam:
+            raise ValueError(
+                f"the times {a.t} and {b.t} have the same log-SNR to rounding; take "
+                "fewer steps or times that are further apart"
+            )
+    return path
+
+
+def budget(nfe: Count, order: int, mode: str) -> list[int]:
     """The order of every step, whose sum is what they cost.
 
     fixed: nfe // order steps of that order (nfe mod order evaluations stay unused).
@@ -99,7 +111,7 @@ def singlestep(
     """
     schedule = layout.schedule
     times, inside = _outer(layout, orders, explicit=ratios is None)
-    outer = points(schedule, times)
+    outer = apart(points(schedule, times))
 
     def stages(j: int, s: Point, t: Point, order: int) -> Any:
         """Times of the stages inside step j."""
@@ -125,9 +137,14 @@ def singlestep(
     ends = np.cumsum([len(times) for times in within])
     nodes = points(schedule, np.concatenate(within)) if ends[-1] else []
 
+    inner_nodes = [nodes[i - len(own) : i] for i, own in zip(ends, within, strict=True)]
+    for s, own in zip(outer, inner_nodes, strict=False):
+        for node in own:
+            apart([s, node])
+
     def recursion(predict, x):
         for j, (s, t) in enumerate(pairwise(outer)):
-            path = [s, *nodes[ends[j] - len(within[j]) : ends[j]], t]
+            path = [s, *inner_nodes[j], t]
             if math.isfinite(coordinate(s)) and math.isfinite(coordinate(t)):
                 x = step(predict, x, path, j)
             else:
@@ -165,7 +182,7 @@ def multistep(
     layout: Layout,
     step: Callable[[list[Prediction], Point, int], Linear],
     *,
-    nfe: int,
+    nfe: Count,
     order: int,
     coordinate: Coordinate,
     lower_order_final: bool = False,

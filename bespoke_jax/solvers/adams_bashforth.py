@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from bespoke_jax import grids
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers._adams import variable_step
 from bespoke_jax.solvers._steps import check_order
 from bespoke_jax.table import Solver
@@ -18,7 +18,7 @@ from bespoke_jax.tracing import trace
 def adams_bashforth(
     schedule: Any = None,
     *,
-    nfe: int,
+    nfe: Count,
     order: int = 2,
     grid: Any = "uniform",
     start: Number = 0.0,

@@ -5,7 +5,7 @@ Song, Meng and Ermon, 2020, arXiv 2010.02502, equation 12 with eta = 0.
 
 from typing import Any
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers._steps import Layout, multistep
 from bespoke_jax.table import Solver
 
@@ -13,7 +13,7 @@ from bespoke_jax.table import Solver
 def ddim(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.schedules import joints, on_host
 from bespoke_jax.solvers._prediction import Point
 from bespoke_jax.solvers._steps import Layout, check_order, check_variant, multistep
@@ -33,7 +33,7 @@ _X, _W = np.polynomial.legendre.leggauss(16)
 def deis_tab(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     order: int = 3,
     variant: str = "time",
     grid: Any = "quadratic",
@@ -92,7 +92,7 @@ def deis_tab(
 def deis_rho_ab(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     order: int = 3,
     grid: Any = "edm",
     start: Number = 0.0,

@@ -21,7 +21,7 @@ data prediction at the end, for one more evaluation. Steps from or to an infinit
 from functools import partial
 from typing import Any
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import NOISE
 from bespoke_jax.solvers._steps import Layout, budget, check_order
@@ -35,7 +35,7 @@ _multistep = partial(_exponential.multistep, NOISE)
 def dpm_solver_1(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
@@ -51,7 +51,7 @@ def dpm_solver_1(
 def dpm_solver_2(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
@@ -92,7 +92,7 @@ def dpm_solver_2(
 def dpm_solver_3(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
@@ -119,7 +119,7 @@ def dpm_solver_3(
 def dpm_solver_fast(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     order: int = 3,
     grid: Any = "log_snr",
     start: Number = 0.0,
@@ -151,7 +151,7 @@ def dpm_solver_fast(
 def dpm_solver_2m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
@@ -172,7 +172,7 @@ def dpm_solver_2m(
 def dpm_solver_3m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,

@@ -17,7 +17,7 @@ Thresholding of the data prediction belongs to the field:
 from functools import partial
 from typing import Any
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import DATA
 from bespoke_jax.solvers._steps import Layout, budget
@@ -30,7 +30,7 @@ _multistep = partial(_exponential.multistep, DATA)
 def dpm_solver_pp_2s(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str = "fixed",
     grid: Any = "log_snr",
     start: Number = 0.0,
@@ -70,7 +70,7 @@ def dpm_solver_pp_2s(
 def dpm_solver_pp_3s(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str = "fixed",
     grid: Any = "log_snr",
     start: Number = 0.0,
@@ -101,7 +101,7 @@ def dpm_solver_pp_3s(
 def dpm_solver_pp_2m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
@@ -137,7 +137,7 @@ def dpm_solver_pp_2m(
 def dpm_solver_pp_3m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,

@@ -10,7 +10,7 @@ Any schedule will do: steps are written for x_t = alpha_t y. Steps from an infin
 
 from typing import Any
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers import _exponential, _steps
 from bespoke_jax.solvers._exponential import NOISE
 from bespoke_jax.solvers._steps import Layout, budget
@@ -21,7 +21,7 @@ from bespoke_jax.table import Solver
 def edm_euler(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "edm",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
@@ -37,7 +37,7 @@ def edm_euler(
 def edm_heun(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "edm",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
@@ -87,7 +87,7 @@ def edm_heun(
 def edm_dpm_2(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     grid: Any = "edm",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,

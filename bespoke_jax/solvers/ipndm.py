@@ -11,7 +11,7 @@ Grids, `start`, `end` and `denoise` as in `bespoke_jax.solvers.ddim`.
 
 from typing import Any
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers import _adams
 from bespoke_jax.solvers._prediction import Point, Prediction
 from bespoke_jax.solvers._steps import Layout, check_order, multistep
@@ -22,7 +22,7 @@ from bespoke_jax.tracing import Linear
 def ipndm(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     order: int = 4,
     grid: Any = "uniform",
     start: Number = 0.0,
@@ -64,7 +64,7 @@ def ipndm(
 def ipndm_v(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     order: int = 4,
     grid: Any = "uniform",
     start: Number = 0.0,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax import grids
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import trace
 
@@ -90,7 +90,7 @@ def runge_kutta(
     tableau: Tableau,
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any,
     start: Number = 0.0,
     end: Number = 1.0,
@@ -130,7 +130,7 @@ def runge_kutta(
 def euler(
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,
@@ -147,7 +147,7 @@ def euler(
 def midpoint(
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,
@@ -164,7 +164,7 @@ def midpoint(
 def ralston(
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,
@@ -181,7 +181,7 @@ def ralston(
 def heun(
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,
@@ -198,7 +198,7 @@ def heun(
 def kutta3(
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,
@@ -215,7 +215,7 @@ def kutta3(
 def heun3(
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,
@@ -232,7 +232,7 @@ def heun3(
 def rk4(
     schedule: Any = None,
     *,
-    steps: int,
+    steps: Count,
     grid: Any = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,

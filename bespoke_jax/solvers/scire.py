@@ -33,7 +33,7 @@ All raise ValueError for an argument out of range.
 
 from typing import Any
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers import _scire, _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._exponential import phi as exponential_phi
@@ -51,7 +51,7 @@ from bespoke_jax.table import Solver
 def scire_v1_2(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str = "fixed",
     phi: str | float | int = "rd",
     r1: float | int | str = 0.5,
@@ -98,7 +98,7 @@ def scire_v1_2(
 def scire_v1_3(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str = "fixed",
     phi: str | float | int = "rd",
     r1: float | int | str = 1 / 3,
@@ -148,7 +148,7 @@ def scire_v1_3(
 def scire_v2_2(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str = "fixed",
     phi: str | float | int = "rd",
     r1: float | int | str = 0.5,
@@ -192,7 +192,7 @@ def scire_v2_2(
 def scire_v2_3(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     mode: str = "fixed",
     phi: str | float | int = "rd",
     r1: float | int | str = 1 / 3,
@@ -238,7 +238,7 @@ def scire_v2_3(
 def scirei_2(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     phi: str | float | int = "rd",
     r1: float | int | str = 0.5,
     grid: Any = "nsr",

@@ -7,7 +7,7 @@ as described in `bespoke_jax.solvers.scire`; there too, what `phi` does to the o
 
 from typing import Any
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers import _scire
 from bespoke_jax.solvers._scire import V1, V2
 from bespoke_jax.solvers._steps import Layout
@@ -17,7 +17,7 @@ from bespoke_jax.table import Solver
 def scire_v1_2m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",
@@ -52,7 +52,7 @@ def scire_v1_2m(
 def scire_v1_3m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",
@@ -87,7 +87,7 @@ def scire_v1_3m(
 def scire_v2_2m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",
@@ -119,7 +119,7 @@ def scire_v2_2m(
 def scire_v2_3m(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     phi: str | float | int = "rd",
     variant: str = "official",
     grid: Any = "nsr",

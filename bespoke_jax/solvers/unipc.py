@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bespoke_jax._types import Number
+from bespoke_jax._types import Count, Number
 from bespoke_jax.solvers._exponential import DATA, NOISE, phi
 from bespoke_jax.solvers._prediction import run
 from bespoke_jax.solvers._steps import Layout, check_order, check_variant
@@ -21,7 +21,7 @@ from bespoke_jax.table import Solver
 def unipc(
     schedule: Any,
     *,
-    nfe: int,
+    nfe: Count,
     order: int = 3,
     variant: str = "bh2",
     corrector: bool = True,
