@@ -41,7 +41,7 @@ for loss, rows in ((losses.rmse, 8), (losses.rmse_bound, 16)):
                         iterations=4, batch_size=8, progress=False)
         thetas.append(jax.tree.leaves(fitted.theta))
         jax.effects_barrier()
-    assert {{shape[0] for shape, _ in seen}} >= {{8, rows}}, seen
+    assert rows in {{shape[0] for shape, _ in seen}}, seen  # as it was compiled
     for (batch, _), shard in seen:
         assert batch < 8 or shard * 4 == batch, seen
     for a, b in zip(*thetas):
