@@ -202,12 +202,15 @@ def _local_errors(rows, field, before, after, c) -> jax.Array:
     m, size = before.shape[:2]
     dtype = before.dtype
     rows = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rows)
-    tiled = jax.tree.map(lambda leaf: jnp.tile(leaf, (m, *(1,) * (leaf.ndim - 1))), c)
+    repeated = jax.tree.map(lambda leaf: jnp.repeat(leaf, m, axis=0), c)
     lift = lambda leaf: jnp.expand_dims(leaf, tuple(range(1, before.ndim)))
 
     def velocity(t, x):
-        t, flat = jnp.repeat(t, size), x.reshape(m * size, *x.shape[2:])
-        return evaluate(field, t, flat, tiled).reshape(x.shape)
+        # Samples outermost: where they are sharded over devices, the batch is too.
+        x = jnp.swapaxes(x, 0, 1)
+        flat = x.reshape(size * m, *x.shape[2:])
+        u = evaluate(field, jnp.tile(t, size), flat, repeated)
+        return jnp.swapaxes(u.reshape(x.shape), 0, 1)
 
     xs, us = [before], []
     for k in range(rows.t.shape[1]):
