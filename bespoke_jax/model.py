@@ -56,11 +56,7 @@ def check_model(model: Any) -> None:
     for axis in shape:
         checks.whole("each axis of the model's shape", axis)
     end = checks.real("the model's end", model.end, above=0, most=1)
-    start = checks.real("the model's start", model.start)
-    if not 0 <= start < end:
-        raise ValueError(
-            f"the model's start must lie in [0, end = {end:g}); got {start:g}"
-        )
+    checks.real("the model's start", model.start, least=0, below=end)
     checks.real("the model's data_range", model.data_range, above=0)
     if model.schedule is not None:
         checks.static_schedule("the model's schedule", model.schedule)

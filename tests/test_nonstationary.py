@@ -133,7 +133,9 @@ def test_an_inserted_evaluation_changes_nothing(path):
 
 def test_bad_input_is_told():
     family = nonstationary(4)
-    with pytest.raises(ValueError, match="nfe must be at least 1; got 0"):
+    with pytest.raises(
+        ValueError, match="nfe must be a whole number of at least 1; got 0"
+    ):
         nonstationary(0)
     with pytest.raises(ValueError, match="end must lie in"):
         nonstationary(4, end=1.5)

@@ -58,19 +58,27 @@ def real(
         number = math.nan
     inside = above < number < below and least <= number <= most
     if not (inside and math.isfinite(number)):
-        bounds = [
-            f"{word} {bound:g}"
-            for word, bound in (
-                ("above", above),
-                ("at least", least),
-                ("below", below),
-                ("at most", most),
-            )
-            if math.isfinite(bound)
-        ]
-        expected = f"a number {' and '.join(bounds)}" if bounds else "a finite number"
+        expected = _between(above, least, below, most)
         raise ValueError(f"{name} must be {expected}; got {shown(value)}.")
     return number
+
+
+def _between(above: float, least: float, below: float, most: float) -> str:
+    """A number within bounds, in words."""
+    low = f"({above:g}" if above >= least else f"[{least:g}"
+    high = f"{below:g})" if below <= most else f"{most:g}]"
+    floor, ceiling = max(above, least), min(below, most)
+    if math.isfinite(floor) and math.isfinite(ceiling):
+        return f"a number in {low}, {high}"
+    if math.isfinite(floor):
+        return (
+            f"a finite number {'above' if above >= least else 'of at least'} {floor:g}"
+        )
+    if math.isfinite(ceiling):
+        return (
+            f"a finite number {'below' if below <= most else 'of at most'} {ceiling:g}"
+        )
+    return "a finite number"
 
 
 def known(name: str, value: Any, names: Iterable[str]) -> str:
