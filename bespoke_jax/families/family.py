@@ -30,13 +30,8 @@ def check_interval(start: Any, end: Any) -> tuple[float, float]:
     Raises:
         ValueError: not 0 <= start < end <= 1.
     """
-    end = real("end", end)
-    if not 0 < end <= 1:
-        raise ValueError(f"end must lie in (0, 1]; got {end}.")
-    start = real("start", start)
-    if not 0 <= start < end:
-        raise ValueError(f"start must lie in [0, end = {end}); got {start}.")
-    return start, end
+    end = real("end", end, above=0, most=1)
+    return real("start", start, least=0, below=end), end
 
 
 class Family(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.paths import Paths, at, require_dense, rms
 from bespoke_jax.solver import trajectory
-from bespoke_jax.table import Solver, validate
+from bespoke_jax.table import Solver, check_form
 
 
 class StepErrors(NamedTuple):
@@ -43,7 +43,7 @@ def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
     """
     require_dense(paths, "step_errors")
     dtype = paths.x0.dtype
-    validate(solver)
+    check_form(solver)
     times = np.append(np.asarray(solver.t, np.float64), float(solver.end))
     exact, _ = at(paths, times.astype(dtype))
     a, p, q = (

@@ -17,7 +17,7 @@ from bespoke_jax.core.calls import as_field
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
 from bespoke_jax.paths import Paths, check_paths
 from bespoke_jax.solver import sample
-from bespoke_jax.table import Solver, validate
+from bespoke_jax.table import Solver, check_form
 
 
 class Point(NamedTuple):
@@ -174,7 +174,7 @@ def _flat(solvers, interval: tuple[float, float]) -> list[tuple[str, Solver]]:
                 f"solvers must be {expected}; got {name}: {checks.shown(given)}."
             )
         for solver in [given] if isinstance(given, Solver) else given:
-            form = validate(solver)
+            form = check_form(solver)
             own = float(form.t[0]), float(form.end)
             if not np.allclose(own, interval, atol=1e-6):
                 raise ValueError(
