@@ -13,6 +13,7 @@ import functools
 import hashlib
 import inspect
 import io
+import json
 import linecache
 import os
 import sys
@@ -26,10 +27,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import bespoke_jax as bj
-from bespoke_jax import cli
+from bespoke_jax import cli, report
 
 PACKAGE = str(Path(bj.__file__).parent)
 VP, END = bj.schedules.VP(), 1 - 1e-3
+DDPM = bj.schedules.DiscreteVP((0.9, 0.5, 0.1))
 
 
 class Thing:
@@ -69,7 +71,13 @@ BAD_GRIDS = [
     "no such", "", 3, None, [], [0.0], [0.5, 0.2, 0.1], [0, np.nan, 1], ["a", "b"],
     np.ones((2, 2)), lambda *a: [0.0, 1.0], lambda *a: None, Thing(), [-1, 0, 1],
 ]  # fmt: skip
-BAD_PATHS = [None, "x", 3, Thing(), (), jnp.ones((4, 2))]
+BAD_PATHS = [
+    None, "x", 3, Thing(), (), jnp.ones((4, 2)), bj.Paths(1, 2, 3),
+    bj.Paths(jnp.ones((4, 2)), jnp.ones((4, 3)), None), bj.Paths("a", "b", None),
+]  # fmt: skip
+BAD_TIMES = [*BAD_NUMBERS, *BAD_GRIDS]
+WIDE = jax.random.normal(jax.random.key(2), (40, 2))
+CARDS = "card-0.json", "card-1.json", "card-2.json", "card-3.json", "card-4.json"
 
 
 def field(t, x, c=None):
@@ -106,6 +114,7 @@ def calls() -> dict:
     s, key = bj.solvers, jax.random.key(0)
     grids, fields, metrics = bj.grids, bj.fields, bj.metrics
     quiet = {"progress": False}
+    seeing = lambda t, x, c: -x
     end = {"end": END}
     cheap = {
         "sample": (bj.sample, dict(field=field, solver=solver(), x0=x0())),
@@ -117,6 +126,53 @@ def calls() -> dict:
             bj.reference.solve,
             dict(field=field, x0=x0(), rtol=1e-3, atol=1e-3, batch_size=4, **end,
                  **quiet),
+        ),
+        "reference.solve.times": (
+            bj.reference.solve,
+            dict(field=field, x0=x0(), times=[0.2, 0.5], start=0.0, method="dopri5",
+                 max_steps=100, evaluations=5000, seconds=None, jumps=(0.5,),
+                 dense=False, c=None, directory=None, **end, **quiet),
+        ),
+        "reference.invert": (
+            bj.reference.invert,
+            dict(field=field, x1=x0(), start=0.1, rtol=1e-3, atol=1e-3, batch_size=2,
+                 max_steps=100, evaluations=5000, **end, **quiet),
+        ),
+        "reference.solve_at": (
+            bj.reference.solve_at,
+            dict(field=field, paths=paths(), times=[0.0, 0.5, END], rtol=1e-3,
+                 atol=1e-3, method="tsit5", max_steps=100),
+        ),
+        "trajectory.predictions": (
+            bj.trajectory,
+            dict(field=field, solver=solver(), x0=x0(), predictions=VP, c=None),
+        ),
+        "sample.c": (
+            bj.sample, dict(field=seeing, solver=solver(), x0=x0(), c=x0())
+        ),
+        "trace": (bj.trace, dict(recursion=lambda u, x: x + u(0.0, x), end=1.0)),
+        "certify.function": (
+            bj.certify,
+            dict(solver=lambda n: bj.solvers.euler(steps=n), nfe=(2, 4), schedule=VP,
+                 claimed=1, name="mine", note=""),
+        ),
+        "certify.solver": (bj.certify, dict(solver=solver(), schedule=VP, name="")),
+        "lipschitz": (
+            bj.losses.lipschitz,
+            dict(field=field, paths=paths(), key=key, iterations=2, samples=4),
+        ),
+        "report.write": (
+            report.write,
+            dict(path="report.html", field=field, points=points(), paths=paths(),
+                 schedule=VP, data_range=2.0, title="t", note="n"),
+        ),
+        "fit.scores": (
+            bj.fit,
+            dict(family=bj.families.nonstationary(2, end=END), field=field, key=key,
+                 paths=paths(), loss=bj.losses.mse, start=None, optimizer=None,
+                 iterations=1, validate_every=1, batch_size=4, validation=0.2,
+                 test=paths(), evaluations=50000, seconds=20.0, save_seconds=1.0,
+                 directory=None, **quiet),
         ),
         "fit": (
             bj.fit,
@@ -134,6 +190,22 @@ def calls() -> dict:
             bj.families.scale_time, dict(steps=2, base="rk4", learn="both", **end)
         ),
         "nonstationary": (bj.families.nonstationary, dict(nfe=3, schedule=VP, **end)),
+        "families.timesteps": (
+            bj.families.timesteps,
+            dict(constructor=on_grid, grid=np.array([0.0, 0.4, 0.9]), name=None),
+        ),
+        "from_path": (
+            bj.families.from_path,
+            dict(family=family(), time=lambda r: END * r, scale=lambda r: 1 + r),
+        ),
+        "from_schedules": (
+            bj.families.from_schedules,
+            dict(family=family(), old=VP, new=bj.schedules.CondOT()),
+        ),
+        "nonstationary.init": (
+            bj.families.nonstationary(3, end=END).init, dict(start=solver())
+        ),
+        "scale_time.init": (family().init, dict(start=None)),
         "insert": (bj.families.insert, dict(start=solver(), t=0.5, schedule=VP)),
         "from_prediction": (
             fields.from_prediction,
@@ -142,6 +214,28 @@ def calls() -> dict:
         "guide": (
             fields.guide, dict(conditional=field, unconditional=field, weight=2.0)
         ),
+        "guide.interval": (
+            fields.guide,
+            dict(conditional=field, weak=field, weight=2.0, interval=(0.2, 0.8),
+                 rescale=0.7, schedule=VP, null=None),
+        ),
+        "compose": (
+            fields.compose,
+            dict(field=field, nulls=[jnp.zeros(2)], weights=[1.0], interval=(0.1, 1.0),
+                 rescale=0.5, schedule=VP),
+        ),
+        "switch": (fields.switch, dict(early=field, late=field, boundary=0.5)),
+        "reverse": (fields.reverse, dict(field=field)),
+        "fields.scale_time": (
+            fields.scale_time,
+            dict(field=field, scale=lambda r: 1 + r, time=lambda r: r),
+        ),
+        "from_diffrax": (
+            fields.from_diffrax, dict(vf=lambda t, y, args: -y, args=None)
+        ),
+        "schedule_of": (fields.schedule_of, dict(field=field)),
+        "jumps_of": (fields.jumps_of, dict(field=field)),
+        "noise_prediction": (fields.noise_prediction, dict(field=field, schedule=VP)),
         "threshold": (
             fields.threshold,
             dict(field=field, schedule=VP, quantile=0.9, maximum=1.0),
@@ -165,6 +259,40 @@ def calls() -> dict:
         "psnr": (metrics.psnr, dict(x=x0(), y=x0())),
         "errors": (metrics.errors, dict(x=x0(), y=x0())),
         "frechet": (metrics.frechet, dict(x=x0(), y=x0())),
+        "flip_rate": (metrics.flip_rate, dict(x=x0(), y=x0(), fraction=0.1)),
+        "summary": (
+            metrics.summary,
+            dict(x=x0(), y=x0(), key=key, resamples=10, level=0.9),
+        ),
+        "psnr.range": (metrics.psnr, dict(x=x0(), y=x0(), data_range=2.0)),
+        "frechet_infinity": (
+            metrics.frechet_infinity,
+            dict(x=WIDE, y=WIDE, key=key, sizes=3, repeats=2),
+        ),
+        "sliced_wasserstein": (
+            metrics.sliced_wasserstein, dict(x=x0(), y=x0(), key=key, projections=4)
+        ),
+        "energy_distance": (metrics.energy_distance, dict(x=x0(), y=x0())),
+        "mmd": (metrics.mmd, dict(x=x0(), y=x0(), bandwidth=1.0)),
+        "losses.lte": (
+            bj.losses.lte,
+            dict(family=family(), theta=family().init(), field=field, paths=paths(),
+                 online=True, tolerance=1e-3, sequential=True),
+        ),
+        "losses.psnr": (
+            bj.losses.psnr,
+            dict(family=family(), theta=family().init(), field=field, paths=paths()),
+        ),
+        "card.save.more": (
+            bj.card.save,
+            dict(path="more.json", solver=solver(), judge="mean", paths=3, rtol=1e-3,
+                 atol=1e-3, certificate=1e-4, seconds=1.0, guidance=2.0, family="f",
+                 schedule=bj.schedules.Scaled(bj.schedules.Shifted(VP, 2.0), 3.0),
+                 loss="l", start_rmse=1.0),
+        ),
+        "Model": (model_of, MODEL_FIELDS),
+        "demo.load": (bj.demo.load, dict(name="fm_ot")),
+        "demo.network": (bj.demo.network, dict(name="fm_ot")),
         "work_precision": (
             metrics.work_precision,
             dict(field=field, solvers={"a": solver()}, paths=paths(), batch_size=4,
@@ -193,6 +321,41 @@ def calls() -> dict:
         "CosineVP": (bj.schedules.CosineVP, dict(s=0.01)),
         "Scaled": (bj.schedules.Scaled, dict(base=VP, sigma_0=2.0)),
         "DiscreteVP": (bj.schedules.DiscreteVP, dict(alphas_bar=(0.9, 0.5, 0.1))),
+        "Shifted": (bj.schedules.Shifted, dict(base=VP, shift=2.0)),
+        "LogSNR": (bj.schedules.LogSNR, dict(gamma=lambda t: 10 * (0.5 - t))),
+        "schedules.check": (bj.schedules.check, dict(schedule=VP, rtol=1e-5)),
+        "to_dict": (bj.schedules.to_dict, dict(schedule=VP)),
+        "from_dict": (
+            bj.schedules.from_dict, dict(record=bj.schedules.to_dict(VP))
+        ),
+        "DiscreteVP.time": (DDPM.time, dict(step=1)),
+        "shift": (grids.shift, dict(n=3, shift=3.0, start=0.1, **end)),
+        "shift_of": (
+            grids.shift_of,
+            dict(image_tokens=300, base=(256, 0.5), max=(4096, 1.15)),
+        ),
+        "from_sigmas": (
+            grids.from_sigmas,
+            dict(sigmas=[1.0, 0.5, 0.1], schedule=bj.schedules.CondOT()),
+        ),
+        "from_timesteps": (
+            grids.from_timesteps,
+            dict(timesteps=[2, 1, 0], levels=3, scale=None, end=1.0),
+        ),
+        "resolve.start": (
+            grids.resolve,
+            dict(grid="nsr", n=3, schedule=VP, start=0.1, k=2.0, **end),
+        ),
+        "construct.start": (
+            s.construct,
+            dict(name="ddim", nfe=4, schedule=VP, grid="log_snr", start=0.1, **end),
+        ),
+        "runge_kutta": (
+            s.runge_kutta,
+            dict(tableau=s.TABLEAUX["rk4"], schedule=VP, steps=2, grid="nsr", **end),
+        ),
+        "tableau": (s.tableau, dict(a=[[0.5]], b=[0.0, 1.0], order=2)),
+        "recursive_difference": (s.recursive_difference, dict(m=3)),
         "resolve": (grids.resolve, dict(grid="uniform", n=3, schedule=VP, **end)),
         "explicit": (grids.explicit, dict(times=[0.0, 0.5, 1.0])),
         "uniform": (grids.uniform, dict(n=3, **end)),
@@ -213,6 +376,31 @@ def calls() -> dict:
     return cheap
 
 
+MODEL_FIELDS = {
+    "field": field, "shape": (2,), "end": 0.9, "schedule": VP, "data_range": 2.0,
+    "name": "", "description": "", "training_evaluations": 3, "c": None, "start": 0.0,
+    "x0": None,
+}  # fmt: skip
+
+
+def model_of(**fields):
+    """What a model is used for: its noise and one sample."""
+    model = bj.Model(**fields)
+    x, c = bj.model.noise(model, jax.random.key(0), 3)
+    return bj.sample(model.field, solver(), x, c=c)
+
+
+def on_grid(times):
+    return bj.solvers.euler(steps=len(times) - 1, grid=times)
+
+
+@functools.cache
+def points():
+    return bj.metrics.work_precision(
+        field, {"a": solver()}, paths(), keep=4, repeats=1, progress=False
+    )
+
+
 POOLS = {
     "field": BAD_FIELDS, "network": BAD_FIELDS, "conditional": BAD_FIELDS,
     "unconditional": BAD_FIELDS, "module": BAD_FIELDS, "solver": BAD_SOLVERS,
@@ -221,13 +409,45 @@ POOLS = {
     "base": BAD_SCHEDULES + BAD_NAMES, "key": BAD_KEYS, "grid": BAD_GRIDS,
     "times": BAD_GRIDS, "kind": BAD_NAMES, "time": BAD_NAMES, "order": BAD_NAMES,
     "judge": BAD_NAMES, "learn": BAD_NAMES, "name": BAD_NAMES, "model": BAD_NAMES,
-    "path": [None, 3, "", "no/such/folder/x.json", ".", "broken.json", "binary.json"],
+    "path": [
+        None, 3, "", "deep/folder/x.json", ".", "broken.json", "binary.json", "\0",
+        b"x", Path("kept.json") / "x", *CARDS,
+    ],
+    "directory": [3, "", "kept.json", "\0", Thing(), "kept.json/x"],
+    "early": BAD_FIELDS, "late": BAD_FIELDS, "weak": BAD_FIELDS, "vf": BAD_FIELDS,
+    "gamma": BAD_FIELDS, "scale": BAD_FIELDS + BAD_NUMBERS, "x1": BAD_ARRAYS,
+    "constructor": BAD_FIELDS, "recursion": BAD_FIELDS, "predictions": BAD_SCHEDULES,
+    "sigmas": BAD_ARRAYS + BAD_GRIDS, "timesteps": BAD_ARRAYS + BAD_GRIDS,
+    "jumps": BAD_TIMES, "interval": BAD_TIMES + [(0, 1, 2), (0.5, 0.1), "ab"],
+    "t": BAD_TIMES, "nulls": BAD_ARRAYS, "weights": BAD_ARRAYS, "null": BAD_ARRAYS,
+    "measured": BAD_NUMBERS, "points": [None, [], [3], "x", 3, Thing()],
+    "record": [None, {}, {"name": 3}, {"name": "VP", "x": 1}, {"name": "EDM", "rho": 0},
+               {"name": "Scaled", "base": {"name": "no"}}, {"name": "VP",
+                "beta_min": "x"}, {"name": "Scaled", "base": 3}, 3],
+    "tableau": [None, "rk4", 3, (), Thing()], "a": BAD_ARRAYS, "b": BAD_ARRAYS,
+    "shape": [None, "x", 3, (), (0,), (-1,), (2.0,), ("a",), [2], (5,), {}],
+    "loss": [None, "rmse", 3, Thing, lambda *a: 1 / 0, lambda *a: "x",
+             lambda *a: jnp.ones(3), bj.losses.rmse],
+    "optimizer": ["adam", 3, Thing(), Thing],
+    "dense": [True, False], "online": [True, False], "sequential": [True, False],
+    "args": BAD_ARRAYS, "c": BAD_ARRAYS, "step": BAD_ARRAYS + BAD_NUMBERS,
+    "validation": BAD_PATHS + BAD_NUMBERS, "test": BAD_PATHS + BAD_NUMBERS,
+    "learned": BAD_NUMBERS, "nfe": BAD_NUMBERS + [(2,), (4, 2), (2, "x"), "ab"],
+    "max": BAD_ARRAYS + BAD_NUMBERS, "method": BAD_NAMES, "title": BAD_NAMES,
     "family": [None, "x", 3, Thing()], "theta": [None, "x", {}, {"t": "x"}, 3],
     "solvers": [None, {}, [], "ddim", {"a": None}, {"a": []}, {"a": "ddim"}, 3],
     "start": BAD_SOLVERS + BAD_NUMBERS, "alphas_bar": BAD_ARRAYS + BAD_NUMBERS,
     "variables": [None, {}, {"params": {}}, 3, "x"],
     "index": [None, "x", 1.5, [99], slice(20, 30), Thing()],
 }  # fmt: skip
+
+
+FIELDS_OF = (
+    "guide", "guide.interval", "compose", "from_prediction", "threshold", "reverse",
+    "change_schedule", "data_prediction", "noise_prediction", "switch",
+    "fields.scale_time", "from_diffrax", "from_flax",
+)  # fmt: skip
+"""What makes fields: these are sampled from."""
 
 
 def _good_answer(error: BaseException) -> str:
@@ -262,9 +482,8 @@ def one_call(rng: np.random.Generator, table: dict) -> tuple[str, str]:
     )
     try:
         out = function(**arguments)
-        if name in ("guide", "from_prediction", "threshold", "change_schedule",
-                    "data_prediction"):  # fmt: skip
-            bj.sample(out, solver(), x0())
+        if name in FIELDS_OF:
+            bj.sample(out, solver(), x0(), c=x0() if name == "compose" else None)
         jax.block_until_ready([v for v in jax.tree.leaves(out) if hasattr(v, "shape")])
     except Exception as error:
         return f"{name}({shown})", _good_answer(error)
@@ -273,7 +492,7 @@ def one_call(rng: np.random.Generator, table: dict) -> tuple[str, str]:
 
 def _short(value) -> str:
     if inspect.isfunction(value):
-        return inspect.getsource(value).strip().split("\n")[0][:40]
+        return inspect.getsource(value).strip().split("\n")[0][:60]
     return repr(value).replace("\n", " ")[:60]
 
 
@@ -316,12 +535,12 @@ FLAGS = {
     "--evaluations": ["3000", "5", "-1", "nan", "x", "inf"],
     "--seconds": ["20", "-1", "nan", "x"],
     "--directory": ["run", "kept.json", "\0"],
-    "--improve": ["good.json", "kept.json", "no.json", ""],
+    "--improve": [*CARDS, "good.json", "kept.json", "no.json", ""],
     "--schedule": ["VP", "CondOT", "vp", "x"],
     "--end": ["0.9", "0", "1", "2", "nan", "x"],
     "--start": ["0", "0.5", "-3", "2", "nan", "x"],
-    "--solvers": ["euler", "good.json", "unipc:quadratic", "unipc:x", "eulr", "no.json",
-                  "kept.json", "x.json:y", ""],
+    "--solvers": [*CARDS, "euler", "good.json", "unipc:quadratic", "unipc:x",
+                  "eulr", "no.json", "kept.json", "x.json:y", ""],
 }  # fmt: skip
 COMMANDS = {
     "tailor": ("--model", "--nfe", "--paths", "--evaluations", "--seconds", "--out",
@@ -343,6 +562,32 @@ SAFE = {
 }
 
 
+DEFAULT_OUT = {"tailor": "tailored.json", "fit": "solver.json", "sample": "samples.npz"}
+
+
+def mutated_card(rng: np.random.Generator, text: str) -> str:
+    """A valid card with one place of its JSON changed."""
+    data = json.loads(text)
+    place: list | dict = data
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        if not keys:
+            break
+        key = keys[int(rng.integers(len(keys)))]
+        inside = place[key]
+        if isinstance(inside, dict | list) and inside and rng.random() < 0.8:
+            place = inside
+            continue
+        junk = [None, "x", -1, 0, 1e30, 2, [], {}, True, [1.0], {"name": "VP"}, "nan"]
+        if rng.random() < 0.2:
+            del place[key]
+        else:
+            place[key] = junk[int(rng.integers(len(junk)))]
+        break
+    text = json.dumps(data)
+    return text[: int(rng.integers(len(text)))] if rng.random() < 0.1 else text
+
+
 def one_command(rng: np.random.Generator) -> tuple[str, str]:
     """(the line, what is wrong with its answer)."""
     name = str(rng.choice(sorted(COMMANDS)))
@@ -353,12 +598,16 @@ def one_command(rng: np.random.Generator) -> tuple[str, str]:
             words[flag] = str(rng.choice(FLAGS[flag]))
     argv = [name]
     if name in ("sample", "certify", "show"):
-        argv.append(str(rng.choice(FLAGS["--solvers"])))
+        pool = CARDS if rng.random() < 0.4 else FLAGS["--solvers"]
+        argv.append(str(rng.choice(pool)))
     argv += [word for pair in words.items() for word in pair]
     if name in ("tailor", "fit", "sample", "compare"):
         argv.append("--no-progress")
     if rng.random() < 0.1:
         argv.append(str(rng.choice(["--nope", "extra", "--nfe", "-x", "--help"])))
+    good = Path("good.json" if rng.random() < 0.5 else "nested.json").read_text()
+    for card in CARDS:
+        Path(card).write_text(mutated_card(rng, good))
     before = _state()
     out, err = io.StringIO(), io.StringIO()
     line = "bespoke " + " ".join(repr(w) if not w.isprintable() else w for w in argv)
@@ -368,9 +617,10 @@ def one_command(rng: np.random.Generator) -> tuple[str, str]:
     except BaseException as error:
         return line, f"{type(error).__name__}: {str(error)[:200]}"
     said = [text for text in err.getvalue().splitlines() if text.strip()]
-    lost = [file for file, mark in before.items() if _state().get(file) != mark]
-    allowed = {words.get("--out", ""), words.get("--directory", "")}
-    lost = [file for file in lost if file not in allowed or code]
+    after = _state()
+    lost = [file for file, mark in before.items() if after.get(file) != mark]
+    out_file = words.get("--out", DEFAULT_OUT.get(name, ""))
+    lost = [file for file in lost if file != out_file or code]
     if lost:
         return line, f"changed {lost} (code {code})"
     if code not in (0, 1, 2):
@@ -400,7 +650,12 @@ def main(first: int, last: int) -> int:
         Path("binary.json").write_bytes(os.urandom(100))
         Path("kept.json").write_text('{"a": "file that is no card"}\n')
         bj.card.save("good.json", solver(), model="m.py:load")
+        scaled = bj.schedules.Scaled(bj.schedules.Shifted(VP, 2.0), 3.0)
+        about: dict = {"model": "m.py:load", "judge": "mean", "rmse": 0.1, "paths": 3}
+        bj.card.save("nested.json", solver(), schedule=scaled, **about)
         table = calls()
+        for card in CARDS:
+            Path(card).write_text(Path("good.json").read_text())
         for seed in range(first, last):
             rng = np.random.default_rng(seed)
             what, wrong = one_command(rng) if seed % 4 == 0 else one_call(rng, table)

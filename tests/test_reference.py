@@ -121,7 +121,7 @@ def test_split_and_take(paths):
     assert (first.size, last.size) == (15, 5)
     chex.assert_trees_all_equal(last.x1, paths.x1[15:])
     chex.assert_trees_all_equal(take(paths, np.array([3])).slopes[0], paths.slopes[3])
-    with pytest.raises(ValueError, match="held_out must be a number in":
+    with pytest.raises(ValueError, match="held_out must be a number in"):
         split(paths, 1.5)
 
 
