@@ -26,7 +26,7 @@ def tailor(x0=X0, f=FIELD, **options):
 @pytest.mark.slow
 def test_a_budget_is_never_exceeded_and_a_larger_one_never_useless():
     solved = {}
-    for budget in (100, 300, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 1e6):
+    for budget in (100, 300, 1000, 3000, 5000, 10_000, 30_000, 60_000, 300_000, 1e6):
         try:
             found = tailor(evaluations=budget)
         except TooLittle as error:
@@ -37,7 +37,7 @@ def test_a_budget_is_never_exceeded_and_a_larger_one_never_useless():
         assert found.evaluations <= budget
         assert np.all(found.history.evaluations <= budget)
         solved[budget] = found
-    assert min(solved) <= 2000
+    assert min(solved) <= 3000
     assert all(len(found.history.rmse) > 1 for b, found in solved.items() if b >= 1e4)
     assert solved[1e6].rmse < 0.6 * solved[1e6].start_rmse
 
