@@ -8,6 +8,7 @@ that returns the names its lines use, beside `c`, `noise` and the means of the s
 """
 
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +36,9 @@ def straight(x, tau, mean):
     return ideal("noise - data", x, 1 - tau, tau, mean)
 
 
-def names(means=MEANS[LABELS], noise=NOISE, c=LABELS, **rest):
+def names(
+    means: Any = MEANS[LABELS], noise: Any = NOISE, c: Any = LABELS, **rest: Any
+) -> dict[str, Any]:
     return {"means": means, "noise": noise, "c": c, **rest}
 
 

@@ -97,7 +97,8 @@ def pipeline(network, weight):
     field = fields.guide(field, network, weight)
     field = fields.threshold(field, schedule)
     field = fields.change_schedule(field, schedule, schedules.CondOT())
-    return fields.scale_time(field, jnp.exp, jnp.square)
+    field = fields.reverse(fields.scale_time(field, jnp.exp, jnp.square))
+    return fields.switch(field, field, 0.5)
 
 
 def linen_network(seed):

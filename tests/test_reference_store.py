@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -56,10 +57,10 @@ def _run(directory, *, dense=0, out=None, devices=1, kill_after=None):
         time.sleep(kill_after)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        return None
+        return {}
     _, errors = process.communicate()
     assert process.returncode == 0, errors[-3000:]
-    return None if out is None else dict(np.load(out))
+    return {} if out is None else dict(np.load(out))
 
 
 @pytest.mark.slow
@@ -157,3 +158,5 @@ def test_fingerprints_are_of_content():
     assert fingerprint(x) == fingerprint(jnp.asarray(x))
     assert fingerprint(x) != fingerprint(x.astype(np.float32))
     assert fingerprint(x) != fingerprint(x.reshape(2, 3))
+    key = jax.random.key(3)
+    assert fingerprint(key) == fingerprint(jax.random.key_data(key))

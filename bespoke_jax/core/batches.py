@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec
 
 
@@ -70,7 +71,7 @@ def place_like(part: Any, whole: Any) -> Any:
 
 
 def _sharding(leaf: Any) -> NamedSharding | None:
-    if isinstance(leaf, jax.core.Tracer) or not isinstance(leaf, jax.Array):
+    if isinstance(leaf, Tracer) or not isinstance(leaf, jax.Array):
         return None
     sharding = leaf.sharding
     if not isinstance(sharding, NamedSharding) or len(sharding.device_set) == 1:

@@ -15,7 +15,12 @@ of a jitted function, and new weights of the same shapes run the compiled code.
 """
 
 from bespoke_jax.core.calls import as_field
-from bespoke_jax.fields.checks import check_end, warn_direction, warn_spread
+from bespoke_jax.fields.checks import (
+    DIRECTION_COST,
+    check_end,
+    warn_direction,
+    warn_spread,
+)
 from bespoke_jax.fields.guidance import compose, guide
 from bespoke_jax.fields.knowledge import jumps_of, schedule_of
 from bespoke_jax.fields.model import from_flax
@@ -30,6 +35,7 @@ from bespoke_jax.fields.transforms import change_schedule, reverse, scale_time
 from bespoke_jax.fields.vector_field import from_diffrax
 
 __all__ = [
+    "DIRECTION_COST",
     "as_field",
     "change_schedule",
     "check_end",

@@ -22,7 +22,7 @@ _NOISE_END = -2.0
 
 def warn_direction(
     field: Any, x0: Arr, c: Conditioning, start: float, end: float
-) -> None:
+) -> int:
     """Warn where the velocity at the noise end adds to the noise.
 
     A model takes noise away: at the noise end its velocity correlates with -x_0. One
@@ -34,21 +34,24 @@ def warn_direction(
     is known, only a start at the noise (log SNR below -2) is judged; otherwise only
     start = 0.
 
+    Returns:
+      Network evaluations of single samples that were spent.
+
     Warns:
       UserWarning: naming the correlation and the two remedies.
     """
     path = schedule_of(field)
     at_noise = start == 0 if path is None else path.log_snr(start) < _NOISE_END
     if not at_noise:
-        return
-    x, c = rows((np.asarray(x0), c), slice(0, min(DIRECTION_COST, len(x0))))
+        return 0
+    x, c = rows((x0, c), slice(0, min(DIRECTION_COST, len(x0))))
     u = np.asarray(velocity(as_field(field), start, x, c), np.float64)
     x = np.asarray(x, np.float64)
     if len(x) > 2:
         x, u = x - x.mean(0), u - u.mean(0)
     size, speed = np.linalg.norm(x), np.linalg.norm(u)
     if not (np.isfinite(speed) and size > 0 and speed * (end - start) > 0.25 * size):
-        return
+        return len(x)
     correlation = float((x * u).sum() / (size * speed))
     if correlation > max(0.5, min(0.9, 2.5 / np.sqrt(x.size))):
         warnings.warn(
@@ -58,6 +61,7 @@ def warn_direction(
             "whose time runs from data to noise goes through fields.reverse",
             stacklevel=3,
         )
+    return len(x)
 
 
 def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:

@@ -154,7 +154,7 @@ def from_prediction(
     else:
         name, clock = None, as_callable(time, "time")
     start = _frozen_before(schedule, float(min_log_snr))
-    if kind in _DIVIDE_BY_ALPHA and getattr(schedule, "zero_snr", False):
+    if kind in DIVIDE_BY_ALPHA and getattr(schedule, "zero_snr", False):
         raise ValueError(
             f"kind {kind!r} says nothing of the data at the zero terminal SNR of this "
             "schedule; such networks are of kind 'v' or 'data'"

@@ -122,7 +122,9 @@ def solve_each(
         assert solution.ys is not None  # SaveAt asks for them
         states, times = solution.ys
         ok = solution.result == diffrax.RESULTS.successful
-        return Solved(states, times, ok, solution.controller_state.evaluations)
+        count = solution.controller_state
+        assert count is not None
+        return Solved(states, times, ok, count.evaluations)
 
     return jax.vmap(one, in_axes=(0, None if c is None else 0))(x0, c)
 

@@ -27,6 +27,7 @@ OTHER = {"tsit5": "dopri5", "dopri5": "tsit5"}
 _TIGHTER = 10.0
 DOUBLE = 1e-10
 """Relative noise below which a field really computes in float64."""
+_UNITS = 4
 _WORSE = 10.0
 """Times the tolerance beyond which an error is worth a warning."""
 
@@ -77,16 +78,19 @@ def check(
 
 
 def resolution(problem: Problem, found: Rounding, x: Any) -> float:
-    """How far rounding alone may move an end point, as an RMS norm."""
-    size = float(jnp.sqrt(jnp.mean(jnp.square(x))))
-    moved = found.noise * abs(problem.end - problem.start)
-    return max(2 * float(jnp.finfo(x.dtype).eps) * size, moved)
+    """How far rounding alone may move an end point, as an RMS norm.
+
+    Of the states, some units of the largest of the samples x; of the velocity, its
+    noise over the whole interval.
+    """
+    units = _UNITS * float(jnp.finfo(x.dtype).eps) * float(rms(x).max())
+    return units + found.noise * abs(problem.end - problem.start)
 
 
 def warn_unresolved(problem: Problem, found: Rounding, x: Any) -> None:
     """Warn where the tolerance asks for more than the field's arithmetic gives."""
     floor, control = resolution(problem, found, x), problem.control
-    size = float(jnp.sqrt(jnp.mean(jnp.square(x))))
+    size = float(rms(x).max())
     if control.atol + control.rtol * size >= floor:
         return
     low = f"the field resolves, whose rounding noise is {found.relative:.1g} of it"

@@ -20,9 +20,8 @@ from jax.tree_util import Partial
 
 from bespoke_jax._types import Schedule
 from bespoke_jax.core.calls import evaluate, to_batch
-from bespoke_jax.fields import change_schedule
-from bespoke_jax.reference.stand_in import joints, jumps_of, schedule_of
-from bespoke_jax.schedules import Cosine
+from bespoke_jax.fields import change_schedule, jumps_of, schedule_of
+from bespoke_jax.schedules import Cosine, joints
 
 _SMOOTH = Cosine()
 _TIGHTER = 3.0

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax import fields
 from bespoke_jax._types import Conditioning
 from bespoke_jax.core.batches import batch_shape, filled, place_like, rows
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
@@ -34,8 +35,12 @@ from bespoke_jax.reference.rounding import Rounding
 
 PILOTS = 8
 """Samples that place the knots and earn the certificate."""
-LOOKING = INDEPENDENCE_COST + 2 * noise.COST
+LOOKING = INDEPENDENCE_COST + fields.DIRECTION_COST + 2 * noise.COST
 """Evaluations spent at most before the first solve."""
+FEWEST = 4
+"""Paths that are solved however late it is."""
+IN_TIME = 16
+"""Paths solved together where seconds are bounded: time is looked at in between."""
 _FEW = 16  # a smaller batch shape, for the ends of budgets
 
 Cached = Callable[[int, Callable[[], Sequence[Any]]], Sequence[Any]]
@@ -94,12 +99,17 @@ def look_at(problem: Problem, samples: Samples) -> Look:
     """
     x0, c = samples
     interval = (problem.start, problem.end)
+    fields.check_end(problem.field, problem.end)
     check_independent(problem.field, x0, c, *interval)
-    # HOOK: fields.check_end, warn_direction and warn_spread belong here when merged.
+    path = fields.schedule_of(problem.field)
+    if path is not None:
+        fields.warn_spread(x0, path, problem.start)
+    spent = fields.warn_direction(problem.field, x0, c, *interval)
     found = noise.rounding(problem.field, x0, c, *interval)
-    floor = certifying.resolution(problem, found, x0[:1])
-    certifying.warn_unresolved(problem, found, x0[:1])
-    spent = INDEPENDENCE_COST + noise.COST
+    few = rows(x0, slice(0, PILOTS))
+    floor = certifying.resolution(problem, found, few)
+    certifying.warn_unresolved(problem, found, few)
+    spent += INDEPENDENCE_COST + noise.COST
     if x0.dtype == np.float64 or found.low_precision:
         double = found.relative < certifying.DOUBLE
         return Look(found, floor, double, spent)
@@ -217,7 +227,7 @@ def batches(
     extra = len(found.times) if dense else 0
     done = sum(len(part.states) for part in parts)
     note(done, 0.0)
-    while done < samples.size:
+    while done < samples.size and not (budget.late and done >= FEWEST):
         wanted = min(batch_size, samples.size - done)
         many, limit = budget.paths(wanted, extra)
         if not many:
@@ -286,8 +296,8 @@ def assemble(
     if size < samples.size:
         every = budget.spent / size * samples.size
         warnings.warn(
-            f"evaluations={budget.total} pays for {size} of {samples.size} paths, the "
-            f"first ones; all of them would cost about {every:.2g} evaluations.",
+            f"the budget pays for {size} of {samples.size} paths, the first ones; all "
+            f"of them would cost about {every:.2g} evaluations.",
             stacklevel=4,
         )
         x0, c = rows(tuple(samples), slice(0, size))
