@@ -90,7 +90,7 @@ def test_what_cannot_be_compared_is_refused():
     compare = lambda given, **options: metrics.work_precision(
         growth, given, EXPONENTIAL, progress=False, **options
     )
-    with pytest.raises(ValueError, match="early ends at t = 0.5 and the paths at 1;"):
+    with pytest.raises(ValueError, match="early runs from t = 0 to 0.5 and the paths from 0 to 1"):
         compare({"early": solvers.euler(steps=2, end=0.5)})
     with pytest.raises(ValueError, match="euler is given twice with 2 NFE"):
         compare({"euler": [solvers.euler(steps=2)] * 2})
