@@ -163,6 +163,7 @@ def test_zero_terminal_snr_is_algorithm_1():
             DiscreteVP(bad)
 
 
+@pytest.mark.slow
 def test_v_prediction_runs_from_pure_noise():
     zero = DDPM.zero_terminal_snr()
 

@@ -233,6 +233,7 @@ def explosive(row=2):
     return {**theta, "b": theta["b"].at[row].set(1e200)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("row", "score"), [(2, np.inf), (0, np.nan)])
 def test_a_start_with_a_bad_score_is_never_mixed_up_with_an_iterate(row, score):
     """Its optimiser jumps to the solver that is known to be good."""

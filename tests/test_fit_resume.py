@@ -43,6 +43,7 @@ def numbers(fitted):
     return jax.tree.leaves(fitted._replace(history=history))
 
 
+@pytest.mark.slow
 def test_the_same_noises_are_the_same_run_however_exact_their_ends(tmp_path):
     """Solved again elsewhere, the last digits of the truth are others."""
     paths = solved()
@@ -52,6 +53,7 @@ def test_the_same_noises_are_the_same_run_however_exact_their_ends(tmp_path):
     chex.assert_trees_all_equal(numbers(again), numbers(fitted))
 
 
+@pytest.mark.slow
 def test_a_fit_that_time_cut_short_goes_on(tmp_path, monkeypatch):
     """To the same last state; its scores are those of what it returns."""
     paths, whole = solved(), fit(None)
@@ -89,6 +91,7 @@ def test_other_paths_are_another_run(tmp_path, change, word):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "word"),
     [
