@@ -319,6 +319,7 @@ def test_tailor_beats_every_start_and_starts_again_from_its_card(folder, capsys)
     assert main([*line.split(), "--evaluations", "12000", "--out", "b.json"]) == 0
     larger = card.load("b.json")
     assert larger.solver.nfe == 3 and larger.notes.startswith("tailored from ")
+    assert larger.rmse is not None and larger.evaluations is not None
     assert larger.rmse <= 1.1 * small.rmse
     assert larger.evaluations <= 12_000
 

@@ -1,6 +1,7 @@
 """What `tailor` may spend, and what it survives."""
 
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ FIELD = field(SCHEDULE, random_mixture(0, dim=3, modes=2, std=0.4))
 X0 = jax.random.normal(jax.random.key(0), (32, 3))
 
 
-def tailor(x0=X0, f=FIELD, **options):
+def tailor(x0=X0, f: Any = FIELD, **options):
     settings = {"nfe": 3, "schedule": SCHEDULE, "end": END, **options}
     return bj.tailor(f, x0, key=jax.random.key(2), progress=False, **settings)
 
