@@ -13,12 +13,13 @@ Numbers are the shortest decimals that give the same float64 back, hence bitwise
 """
 
 import datetime
-import difflib
 import json
 import math
 from typing import Any
 
 import numpy as np
+
+from bespoke_jax.core.checks import nearest
 
 FORMAT = "bespoke_jax card"
 VERSION = 2
@@ -262,7 +263,7 @@ def _keys(where: str, value: Any, known: tuple[str, ...]) -> None:
     present = _object(where, value)
     for key in present:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.0)[0]
+            near = nearest(key, known, count=1, cutoff=0.0)[0]
             raise ValueError(f'{where}: unknown key "{key}"; the nearest is "{near}"')
     for key in known:
         if key not in present:

@@ -22,6 +22,7 @@ import numpy as np
 from bespoke_jax import schedules
 from bespoke_jax._card_format import encode, parse
 from bespoke_jax._version import __version__
+from bespoke_jax.core import checks
 from bespoke_jax.table import Solver, validate
 
 
@@ -100,6 +101,7 @@ def save(
     Raises:
         ValueError: the solver or a field is invalid, or the file cannot be written.
     """
+    path = checks.path("path", path)
     card = Card(
         solver=_host(validate(solver)),
         model=model,
@@ -126,7 +128,7 @@ def save(
         parse(text)  # what `load` would refuse is never written
     except ValueError as error:
         raise ValueError(f"cannot save this card: {error}") from None
-    return _write(Path(path), text)
+    return _write(path, text)
 
 
 def load(path: str | os.PathLike[str]) -> Card:
@@ -137,7 +139,7 @@ def load(path: str | os.PathLike[str]) -> Card:
             holds anything missing, unknown, misspelt, of a wrong type, ragged,
             non-finite or out of range. The message names the file and the place.
     """
-    path = Path(path)
+    path = checks.path("path", path)
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bespoke_jax.core import checks
 from bespoke_jax.families import Family
 from bespoke_jax.schedules import VP
 from bespoke_jax.solvers import TABLE, construct, rk4
@@ -116,12 +117,15 @@ def certify(
         ValueError: an unknown name (with the nearest), lengths that do not increase,
             what the function returns, ends that differ.
     """
+    for what, text in (("name", name), ("note", note)):
+        checks.instance(what, text, str, "text")
+    if claimed is not None:
+        checks.real("claimed", claimed, least=0)
     if isinstance(solver, Solver):
         return _single(solver, schedule, name or "solver")
-    n = tuple(nfe)
-    if len(n) < 2 or any(b <= a for a, b in zip(n, n[1:], strict=False)) or n[0] < 1:
-        raise ValueError(f"nfe must be two or more increasing lengths; got {n}.")
+    n = _lengths(nfe)
     schedule = VP() if schedule is None else schedule
+    checks.schedule("schedule", schedule)
     if isinstance(solver, str):
         build = lambda k: construct(solver, k, schedule=schedule, end=end)
         made = [build(k) for k in n]
@@ -129,7 +133,7 @@ def certify(
         claimed = entry.order if claimed is None else claimed
         name, note = name or solver, note or entry.note
     else:
-        made = [solver(k) for k in n]
+        made = _made(solver, n)
         name = name or getattr(solver, "__name__", "solver")
     family = isinstance(made[0], Family)
     solvers = [_table(m) for m in made]
@@ -221,6 +225,33 @@ def end_point(mixture: Mixture, schedule: Any, x0: Any, end: float) -> np.ndarra
     return np.hypot(b, tau) * z[-1]
 
 
+def _lengths(nfe: Any) -> tuple[int, ...]:
+    if isinstance(nfe, str) or not hasattr(nfe, "__iter__") or np.ndim(nfe) != 1:
+        raise ValueError(
+            f"nfe must be two or more increasing lengths; got {checks.shown(nfe)}."
+        )
+    n = tuple(checks.whole("each length of nfe", k) for k in nfe)
+    if len(n) < 2 or any(b <= a for a, b in zip(n, n[1:], strict=False)):
+        raise ValueError(f"nfe must be two or more increasing lengths; got {n}.")
+    return n
+
+
+def _made(solver: Any, n: tuple[int, ...]) -> list[Any]:
+    if not callable(solver) or isinstance(solver, type):
+        raise ValueError(
+            "solver must be a name of solvers.TABLE, a Solver or a function n -> "
+            f"Solver or Family; got {checks.shown(solver)}."
+        )
+    try:
+        return [solver(k) for k in n]
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"the function n -> Solver raised {type(error).__name__}: {error}"
+        ) from error
+
+
 def _table(made: Any) -> Solver:
     if isinstance(made, Family):
         made = made.build(made.init())
@@ -234,6 +265,8 @@ def _table(made: Any) -> Solver:
 
 def _single(solver: Solver, schedule: Any, name: str) -> Verdict:
     solver = _table(solver)
+    if schedule is not None:
+        checks.schedule("schedule", schedule)
     both = _deviations(solver, schedule)
     kind = int(np.argmin(both))
     nan = float("nan")

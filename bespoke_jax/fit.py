@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from bespoke_jax import losses
 from bespoke_jax.checkpoint import Checkpoints
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import INDEPENDENCE_COST, as_field, check_independent
 from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.families import Family
@@ -128,7 +129,13 @@ def fit(
     """
     budget = Budget(evaluations, seconds)
     parts = three_way(paths, validation, test)
-    _check_numbers(iterations, validate_every, batch_size, parts.training.size)
+    _check(
+        parts.training.size, iterations=iterations, validate_every=validate_every,
+        batch_size=batch_size, save_seconds=save_seconds, key=key, loss=loss,
+        optimizer=optimizer,
+    )  # fmt: skip
+    folder = None if directory is None else checks.path("directory", directory)
+    checks.instance("family", family, Family, "one of bespoke_jax.families")
     theta, solver = _start(family, start, paths)
     optimizer = optax.adam(2e-3) if optimizer is None else optimizer
     price = _price(family, loss, theta, parts.training, batch_size, evaluations)
@@ -140,13 +147,13 @@ def fit(
         family, as_field(field), loss, optimizer, parts, batch_size, key, solver.nfe,
         iterations, validate_every, price,
     )  # fmt: skip
-    _pay_checks(task, budget, solved, probed=directory is not None)
+    _pay_checks(task, budget, solved, probed=folder is not None)
     first, last = float(solver.t[0]), float(solver.end)
     check_independent(task.field, parts.training.x0, parts.training.c, first, last)
     run, store = unstarted(task, theta), None
-    if directory is not None:
+    if folder is not None:
         settings = _settings(task, run, solver) | {"evaluations": evaluations}
-        store = Checkpoints(Path(directory), settings, save_seconds=save_seconds)
+        store = Checkpoints(folder, settings, save_seconds=save_seconds)
         run = store.restore(run)
     return _result(task, _run(task, run, budget, store, progress), directory)
 
@@ -182,16 +189,31 @@ def _run(
     return run
 
 
-def _check_numbers(
-    iterations: int, validate_every: int, batch_size: int, training: int
+def _check(
+    training: int,
+    *,
+    iterations: Any,
+    validate_every: Any,
+    batch_size: Any,
+    save_seconds: Any,
+    key: Any,
+    loss: Any,
+    optimizer: Any,
 ) -> None:
-    for name, value in (("iterations", iterations), ("validate_every", validate_every)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value}.")
-    if not 1 <= batch_size <= training:
+    checks.whole("iterations", iterations)
+    checks.whole("validate_every", validate_every)
+    checks.whole("batch_size (of the training paths)", batch_size, most=training)
+    checks.real("save_seconds", save_seconds, least=0)
+    checks.random_key("key", key)
+    if not callable(loss) or isinstance(loss, type):
         raise ValueError(
-            f"batch_size must lie in 1 .. {training}, the number of training "
-            f"paths; got {batch_size}."
+            f"loss must be a function of losses, such as losses.rmse; got "
+            f"{checks.shown(loss)}."
+        )
+    if not (optimizer is None or hasattr(optimizer, "update")):
+        raise ValueError(
+            "optimizer must be an optax optimiser, such as optax.adam(2e-3); got "
+            f"{checks.shown(optimizer)}."
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.paths import Paths, require_dense, take
 
@@ -63,12 +64,10 @@ def lipschitz(
     Raises:
         ValueError: iterations or samples below 1.
     """
-    if iterations < 1 or samples < 1:
-        raise ValueError(
-            f"iterations and samples must be at least 1; got {iterations}, {samples}."
-        )
+    checks.random_key("key", key)
+    iterations = checks.whole("iterations", iterations)
     require_dense(paths, "lipschitz")
-    paths = take(paths, slice(0, samples))
+    paths = take(paths, slice(0, checks.whole("samples", samples)))
     times = jnp.asarray(paths.knots, paths.states.dtype)
     norms = _norms(as_field(field), times, paths.states, paths.c, key, iterations)
     return Lipschitz(times, norms)

@@ -22,9 +22,11 @@ import jax.numpy as jnp
 
 from bespoke_jax._types import Scalar
 from bespoke_jax.core.calls import as_field, evaluate
+from bespoke_jax.core.checks import instance, real
 from bespoke_jax.families import Family, Steps
+from bespoke_jax.families.family import check_theta
 from bespoke_jax.lipschitz import Lipschitz, lipschitz
-from bespoke_jax.paths import Paths, at, rms
+from bespoke_jax.paths import Paths, at, check_paths, rms
 from bespoke_jax.reference import solve_at
 from bespoke_jax.solver import sample
 
@@ -59,7 +61,7 @@ def rmse_bound(
     Returns:
         () loss.
     """
-    steps = family.steps(theta)
+    steps = _steps(family, theta, paths)
     tail = jnp.cumprod(steps.lipschitz(l_tau)[:0:-1])[::-1]  # M_1 .. M_{n-1}
     weights = jnp.append(tail, jnp.ones((), tail.dtype))
     truth = _solved(steps, field, paths, tolerance) if online else None
@@ -80,7 +82,7 @@ def lte(
 
     Arguments as `rmse_bound`.
     """
-    steps = family.steps(theta)
+    steps = _steps(family, theta, paths)
     weights = jnp.ones_like(steps.times[1:])
     truth = _solved(steps, field, paths, tolerance) if online else None
     return _step_parallel(steps, weights, field, paths, sequential, truth)
@@ -130,10 +132,18 @@ def psnr(
     return 10 * jnp.log10(mse(family, theta, field, paths, checkpoint=checkpoint))
 
 
+def _steps(family: Family, theta: Any, paths: Paths) -> Steps:
+    check_theta(family, theta)
+    check_paths(paths)
+    return family.steps(theta)
+
+
 def _end_errors(
     family: Family, theta: Any, field: Any, paths: Paths, checkpoint: bool
 ) -> jax.Array:
     """(N, *shape) x_n - x(end)."""
+    check_theta(family, theta)
+    check_paths(paths)
     x = sample(field, family.build(theta), paths.x0, c=paths.c, checkpoint=checkpoint)
     return x - paths.x1
 
@@ -163,6 +173,7 @@ def _expand(t: jax.Array, x: jax.Array, v: jax.Array) -> jax.Array:
 
 def _solved(steps: Steps, field: Any, paths: Paths, tolerance: float):
     """(n + 1, N, *shape) states and velocities at t_0 .. t_n by a reference solve."""
+    tolerance = real("tolerance", tolerance, above=0)
     times, field = jax.lax.stop_gradient((steps.times, as_field(field)))
     return solve_at(field, paths, times, rtol=tolerance, atol=tolerance)
 
@@ -246,6 +257,7 @@ def tightness(
         family, theta, field, paths: as `rmse_bound`.
         measured: from `lipschitz`, on the same field.
     """
+    instance("measured", measured, Lipschitz, "what losses.lipschitz returns")
     direct = rmse(family, theta, field, paths)
     ratio = lambda l_tau: rmse_bound(family, theta, field, paths, l_tau=l_tau) / direct
     return Tightness(direct, ratio(1.0), ratio(measured.largest), ratio(measured))

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from bespoke_jax.core import checks
+
 
 class Model(NamedTuple):
     """What a function named by `--model` returns, and `demo.load` too.
@@ -38,6 +40,39 @@ class Model(NamedTuple):
     sigma_0 * noise, which needs start = 0."""
 
 
+def check_model(model: Any) -> None:
+    """Everything of a model but its field, which `core.calls` checks where it is used.
+
+    Raises:
+        ValueError: naming the first entry that is not as `Model` says.
+    """
+    checks.instance("model", model, Model, "a Model(field=..., shape=...)")
+    shape = model.shape
+    if not isinstance(shape, tuple | list) or not shape:
+        raise ValueError(
+            "the model's shape must be a tuple of whole numbers, that of one sample; "
+            f"got {checks.shown(shape)}."
+        )
+    for axis in shape:
+        checks.whole("each axis of the model's shape", axis)
+    end = checks.real("the model's end", model.end, above=0, most=1)
+    checks.real("the model's start", model.start, least=0, below=end)
+    checks.real("the model's data_range", model.data_range, above=0)
+    if model.schedule is not None:
+        checks.static_schedule("the model's schedule", model.schedule)
+    for name in ("c", "x0"):
+        if not (getattr(model, name) is None or callable(getattr(model, name))):
+            raise ValueError(
+                f"the model's {name} must be a function or None; got "
+                f"{checks.shown(getattr(model, name))}."
+            )
+    for name in ("name", "description"):
+        checks.instance(f"the model's {name}", getattr(model, name), str, "text")
+    if model.training_evaluations is not None:
+        trained = model.training_evaluations
+        checks.whole("the model's training_evaluations", trained, least=0)
+
+
 def noise(model: Model, key: Any, n: int) -> tuple[jax.Array, Any]:
     """n initial states (n, *shape) at the start of the model, and their conditioning.
 
@@ -48,13 +83,9 @@ def noise(model: Model, key: Any, n: int) -> tuple[jax.Array, Any]:
         ValueError: n < 1, a start outside [0, end) or without `x0` above 0, or an `x0`
             that returns another shape.
     """
-    if n < 1:
-        raise ValueError(f"the number of samples must be at least 1; got {n}")
-    if not 0 <= model.start < model.end:
-        raise ValueError(
-            f"the model's start must lie in [0, end = {model.end:g}); got "
-            f"{model.start:g}"
-        )
+    check_model(model)
+    n = checks.whole("the number of samples", n)
+    checks.random_key("key", key)
     noise_key, c_key = jax.random.split(key)
     if model.x0 is not None:
         x0 = jnp.asarray(model.x0(noise_key, n, model.start))

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax._types import Arr
+from bespoke_jax.core import checks
 
 
 @jax.tree_util.register_static
@@ -115,6 +116,20 @@ class Paths(NamedTuple):
         return self.x0.shape[0]
 
 
+def check_paths(paths: Any, name: str = "paths") -> None:
+    """What is handed over as paths is that, with end points of one form.
+
+    Raises:
+        ValueError: it is not.
+    """
+    checks.instance(name, paths, Paths, "the Paths of reference.solve")
+    x0, x1 = (checks.samples(f"{name}.{x}", getattr(paths, x)) for x in ("x0", "x1"))
+    if x0.shape != x1.shape:
+        raise ValueError(
+            f"{name}.x0 and x1 must have one shape; got {x0.shape} and {x1.shape}."
+        )
+
+
 def require_dense(paths: Paths, reader: str) -> None:
     """Raise unless the paths can be read between their knots.
 
@@ -125,6 +140,7 @@ def require_dense(paths: Paths, reader: str) -> None:
     Raises:
         ValueError: naming what is missing and how to solve for it.
     """
+    check_paths(paths)
     if paths.slopes is not None:
         return
     has = "end points" if paths.states is None else "states at given times"
@@ -135,7 +151,14 @@ def require_dense(paths: Paths, reader: str) -> None:
 
 
 def take(paths: Paths, index: Any) -> Paths:
-    """The paths at `index` (an integer array or a slice), knots and end as they are."""
+    """The paths at `index` (an integer array or a slice), knots and end as they are.
+
+    Raises:
+        ValueError: an index of another kind, or (unless traced) out of range.
+    """
+    check_paths(paths)
+    if not isinstance(index, jax.core.Tracer):
+        _check_index(paths.size, index)
     pick = lambda tree: jax.tree.map(lambda leaf: leaf[index], tree)
     return paths._replace(
         x0=pick(paths.x0),
@@ -146,14 +169,26 @@ def take(paths: Paths, index: Any) -> Paths:
     )
 
 
+def _check_index(size: int, index: Any) -> None:
+    try:  # JAX clips what NumPy refuses
+        picked = np.arange(size)[index]
+    except (IndexError, TypeError, ValueError):
+        picked = None
+    if picked is None or picked.ndim != 1:
+        raise ValueError(
+            f"index must be a slice or an array of integers below {size}; got "
+            f"{checks.shown(index)}."
+        )
+
+
 def split(paths: Paths, held_out: float) -> tuple[Paths, Paths]:
     """(first, last) parts, the last holding the fraction `held_out` of the paths.
 
     Raises:
         ValueError: a fraction outside (0, 1), or too few paths for two parts.
     """
-    if not 0 < held_out < 1:
-        raise ValueError(f"validation must be a fraction in (0, 1); got {held_out}.")
+    check_paths(paths)
+    held_out = checks.real("held_out", held_out, above=0, below=1)
     last = max(1, round(paths.size * held_out))
     if last >= paths.size:
         raise ValueError(f"{paths.size} paths cannot be split; solve for more.")
@@ -175,6 +210,8 @@ def at(paths: Paths, t: Arr | float) -> tuple[jax.Array, jax.Array]:
         ValueError: paths without dense states.
     """
     require_dense(paths, "paths.at")
+    if np.ndim(checks.numbers("t", t)) > 1:
+        raise ValueError(f"t must be one time or (m,) times; got {checks.shown(t)}.")
     t = jnp.asarray(t, paths.states.dtype)
     knots = jnp.asarray(paths.knots, t.dtype)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from bespoke_jax._types import Arr, Conditioning, Schedule
 from bespoke_jax.core.calls import as_field, as_states, evaluate
+from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.table import Solver, canonical, check_form, validate
 from bespoke_jax.tracing import trace
 
@@ -99,6 +100,8 @@ def trajectory(
     Raises:
         ValueError: as `sample`.
     """
+    if predictions is not None:
+        static_schedule("predictions", predictions)
     states, previews = _run(
         as_field(field),
         check_form(solver),

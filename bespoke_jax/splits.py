@@ -7,7 +7,8 @@ of many iterates make it look better than it is.
 from typing import NamedTuple
 
 from bespoke_jax.core.batches import rows
-from bespoke_jax.paths import Paths
+from bespoke_jax.core.checks import real
+from bespoke_jax.paths import Paths, check_paths
 
 
 class Split(NamedTuple):
@@ -32,19 +33,16 @@ def three_way(paths: Paths, validation: float | Paths, test: float | Paths) -> S
     Raises:
         ValueError: a fraction out of range, or too few paths for a part.
     """
+    check_paths(paths)
     counts = {}
     for name, part in (("validation", validation), ("test", test)):
         if isinstance(part, Paths):
-            if part.size < 1:
-                raise ValueError(f"{name} has no paths.")
+            check_paths(part, name)
             counts[name] = 0
-        elif not 0 < part < 1:
-            raise ValueError(
-                f"{name} must be a fraction of the paths in (0, 1), or other Paths; "
-                f"got {part}."
-            )
         else:
-            counts[name] = max(1, round(paths.size * part))
+            fraction = f"{name}, a fraction of the paths or other Paths,"
+            share = real(fraction, part, above=0, below=1)
+            counts[name] = max(1, round(paths.size * share))
     first = paths.size - counts["validation"] - counts["test"]
     if first < 1:
         held = " and ".join(f"{n} for {name}" for name, n in counts.items() if n)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax._types import Arr
+from bespoke_jax.core.checks import numbers, shown
 
 
 class Solver(NamedTuple):
@@ -42,7 +43,9 @@ class Solver(NamedTuple):
 def check_form(solver: Any) -> Solver:
     """The structural half of `validate`, which also holds for traced values."""
     if not isinstance(solver, Solver):
-        raise ValueError(f"expected a Solver; got {type(solver).__name__}.")
+        raise ValueError(f"expected a Solver; got {shown(solver)}.")
+    for name, leaf in zip(Solver._fields, solver, strict=True):
+        numbers(f"solver.{name}", leaf)
     shapes = Solver(*(np.shape(leaf) for leaf in solver))
     n = shapes.t[0] if len(shapes.t) == 1 else 0
     ok = (

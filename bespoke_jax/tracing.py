@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bespoke_jax.core.checks import instance, real
 from bespoke_jax.table import Solver, validate
 
 Row = dict[tuple[str, int], float]
@@ -88,6 +89,9 @@ def trace(
         ValueError: no evaluation, a first evaluation away from x_0, a nonlinear
             operation, or times outside [0, end].
     """
+    if not callable(recursion) or isinstance(recursion, type):
+        raise ValueError(f"recursion must be a function (u, x) -> x; got {recursion!r}")
+    end = real("end", end)
     times: list[float] = []
     rows: list[Row] = []
     start = Linear([], {("x", 0): 1.0})
@@ -108,6 +112,7 @@ def trace(
         return Linear([], {("u", i): 1.0})
 
     sample = recursion(u, start)
+    instance("what the recursion returns", sample, Linear, "a state made of x and u")
     if not times:
         raise ValueError("the recursion never evaluated u: nothing to trace.")
     return validate(_table(times, [*rows, sample.row()], end))

@@ -31,9 +31,13 @@ def test_without_a_bound_everything_is_afforded():
 
 @pytest.mark.parametrize("bound", [0, -1, math.nan])
 def test_a_bound_must_be_positive(bound):
-    with pytest.raises(ValueError, match="evaluations must be positive"):
+    with pytest.raises(
+        ValueError, match="evaluations, or None, must be a finite number above 0"
+    ):
         Budget(bound)
-    with pytest.raises(ValueError, match="seconds must be positive"):
+    with pytest.raises(
+        ValueError, match="seconds, or None, must be a finite number above 0"
+    ):
         Budget(None, bound)
 
 

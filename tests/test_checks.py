@@ -25,9 +25,7 @@ def test_bounds_are_part_of_the_sentence():
         ValueError, match=r"k must be a whole number in 2 \.\. 4; got 5"
     ):
         checks.whole("k", 5, least=2, most=4)
-    with pytest.raises(
-        ValueError, match="a must be a number above 0 and at most 1; got"
-    ):
+    with pytest.raises(ValueError, match="a must be a number in .0, 1.; got"):
         checks.real("a", 0.0, above=0, most=1)
 
 
@@ -40,7 +38,7 @@ def test_numbers_pass(good):
     "bad", [None, "1", True, 1j, [1.0], np.ones(2), float("nan"), float("inf"), {}]
 )
 def test_what_is_no_number_is_told(bad):
-    with pytest.raises(ValueError, match="a must be a number finite; got|a must be"):
+    with pytest.raises(ValueError, match="a must be a finite number; got"):
         checks.real("a", bad)
 
 

@@ -224,7 +224,7 @@ class Module(linen.Module):
         (lambda: fields.as_field(Module()), "from_flax"),
         (
             lambda: fields.from_prediction(jnp.sin, schedules.CondOT(), "nois"),
-            "did you mean 'noise'",
+            "Did you mean 'noise'",
         ),
         (
             lambda: fields.from_prediction(jnp.sin, schedules.CondOT(), "flow"),
@@ -242,7 +242,7 @@ class Module(linen.Module):
             lambda: fields.from_prediction(
                 jnp.sin, schedules.CondOT(), time="1000(1-t"
             ),
-            "did you mean '1000\\(1-t\\)'",
+            "Did you mean '1000\\(1-t\\)'",
         ),
         (lambda: fields.scale_time(jnp.sin, 1.0, jnp.square), "scale"),
         (

@@ -68,5 +68,5 @@ def scale(w, t, x):
 
 @pytest.mark.parametrize("boundary", [0.0, 1.0, -0.5])
 def test_refused(boundary):
-    with pytest.raises(ValueError, match=r"boundary must lie in \(0, 1\)"):
+    with pytest.raises(ValueError, match=r"boundary must be a number in \(0, 1\)"):
         fields.switch(EARLY, LATE, boundary)

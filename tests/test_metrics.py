@@ -81,7 +81,7 @@ def test_frechet_of_moved_and_stretched_samples_is_exact():
 
 
 def test_frechet_refuses_other_shapes():
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="at least 2"):
         metrics.frechet(X.reshape(5, -1), np.zeros((1, X[0].size)))
 
 

@@ -43,9 +43,9 @@ def test_states_at_a_later_start_are_the_models_own():
     ("change", "words"),
     [
         ({"start": 0.6}, r"starts at t = 0.6.*give Model\(x0=...\)"),
-        ({"start": 1.0, "x0": noised}, "start must lie in .0, end = 1.; got 1"),
-        ({"start": -0.1, "x0": noised}, "start must lie in"),
-        ({"start": float("nan"), "x0": noised}, "start must lie in"),
+        ({"start": 1.0, "x0": noised}, "start must be a number in .0, 1.; got 1"),
+        ({"start": -0.1, "x0": noised}, "start must be a number in"),
+        ({"start": float("nan"), "x0": noised}, "start must be a number in"),
         (
             {"start": 0.6, "x0": lambda key, n, start: jnp.ones((n, 2))},
             r"must have shape \(5, 3\); got \(5, 2\)",

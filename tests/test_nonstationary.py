@@ -133,9 +133,11 @@ def test_an_inserted_evaluation_changes_nothing(path):
 
 def test_bad_input_is_told():
     family = nonstationary(4)
-    with pytest.raises(ValueError, match="nfe must be at least 1; got 0"):
+    with pytest.raises(
+        ValueError, match="nfe must be a whole number of at least 1; got 0"
+    ):
         nonstationary(0)
-    with pytest.raises(ValueError, match="end must lie in"):
+    with pytest.raises(ValueError, match="end must be a number in"):
         nonstationary(4, end=1.5)
     with pytest.raises(ValueError, match="4 evaluations; the start 5"):
         family.init(bj.solvers.euler(steps=5))

@@ -293,7 +293,9 @@ def test_shifted_is_the_paths_own_at_another_time():
     )
     np.testing.assert_array_equal(Scaled(STEP, 3.0).joints, STEP.joints)
     assert schedules.joints(VP()).size == 0
-    with pytest.raises(ValueError, match="Shifted: shift must be finite and above 0"):
+    with pytest.raises(
+        ValueError, match="Shifted: shift must be a finite number above 0"
+    ):
         Shifted(VP(), 0.0)
 
 
@@ -355,7 +357,7 @@ def test_own_schedules_are_documented_but_not_rebuilt(tmp_path):
         ({}, '"name"'),
         ({"name": "VPP"}, "no schedule of the library is named 'VPP'; known: VP"),
         ({"name": "VP", "beta": 1.0}, r"fields \(beta_min, beta_max\); got \(beta\)"),
-        ({"name": "VP", "beta_min": -1.0}, "beta_min must be finite and above 0"),
+        ({"name": "VP", "beta_min": -1.0}, "beta_min must be a finite number above 0"),
         ({"name": "Scaled", "base": {"name": "x"}}, "named 'x'"),
     ],
 )

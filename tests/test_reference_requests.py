@@ -128,8 +128,8 @@ def test_a_solver_of_few_evaluations_inverts_as_well():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"start": -0.1}, "start must lie"),
-        ({"start": 0.5, "end": 0.5}, "start must lie"),
+        ({"start": -0.1}, "start must be a number in"),
+        ({"start": 0.5, "end": 0.5}, "start must be a number in"),
         ({"times": [0.5, 0.2]}, "increasing"),
         ({"times": [0.5, 1.2]}, "times must lie in"),
         ({"times": [0.1], "start": 0.3}, "times must lie in"),

@@ -232,7 +232,7 @@ def test_same_arguments_same_family():
         ({"steps": 0}, "steps must be"),
         ({"steps": 2, "base": "midpiont"}, "midpoint"),
         ({"steps": 2, "learn": "times"}, "learn must be"),
-        ({"steps": 2, "end": 1.5}, "end must lie"),
+        ({"steps": 2, "end": 1.5}, "end must be a number in"),
     ],
 )
 def test_wrong_arguments_are_explained(arguments, words):

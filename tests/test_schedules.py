@@ -339,11 +339,11 @@ def test_schedules_are_hashable_static_values():
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: VP(beta_min=0.0), "beta_min must be finite and above 0; got 0"),
+        (lambda: VP(beta_min=0.0), "beta_min must be a finite number above 0; got 0"),
         (lambda: VP(20.0, 0.1), "beta_min must not exceed beta_max"),
-        (lambda: EDM(sigma_max=math.inf), "sigma_max must be finite"),
+        (lambda: EDM(sigma_max=math.inf), "sigma_max must be a finite"),
         (lambda: EDM(80.0, 0.002), "sigma_min must be below sigma_max"),
-        (lambda: CosineVP(-1.0), "s must be finite and above 0; got -1"),
+        (lambda: CosineVP(-1.0), "s must be a finite number above 0; got -1"),
         (lambda: DiscreteVP(DDPM[::-1]), "strictly decrease"),
         (lambda: DiscreteVP(np.array([0.9, -0.1])), "inside .0, 1. .*; got -0.1"),
         (lambda: DiscreteVP(np.array([0.9, np.nan])), "got nan"),

@@ -351,20 +351,32 @@ def test_float32_is_float64(schedule, kind):
     ("call", "message"),
     [
         (lambda: solvers.dpm_solver_2(VP, nfe=1), "costs 2 evaluations"),
-        (lambda: solvers.scire_v1_2(VP, nfe=4, mode="agil"), '"fixed" or "agile"'),
+        (
+            lambda: solvers.scire_v1_2(VP, nfe=4, mode="agil"),
+            "one of fixed, agile; got 'agil'",
+        ),
         (lambda: solvers.scire_v1_2(VP, nfe=4, phi="RD"), "'rd', 'rd_inf', 'fd'"),
         (lambda: solvers.scire_v1_2(VP, nfe=4, phi=0), "above 0"),
-        (lambda: solvers.scire_v1_3(VP, nfe=4, stage="x"), '"paper" or "taylor"'),
+        (
+            lambda: solvers.scire_v1_3(VP, nfe=4, stage="x"),
+            "one of paper, taylor; got 'x'",
+        ),
         (lambda: solvers.scire_v1_3(VP, nfe=4, r1=0.5, r2=0.5), "different numbers"),
         (lambda: solvers.dpm_solver_2(VP, nfe=4, r1=1.5), r"in \(0, 1\)"),
         (lambda: solvers.dpm_solver_pp_2m(VP, nfe=4, variant="x"), "variant must be"),
         (lambda: solvers.ipndm(VP, nfe=4, order=5), "order must be one of"),
-        (lambda: solvers.unipc(VP, nfe=4, prediction="x"), '"data" or "noise"'),
+        (
+            lambda: solvers.unipc(VP, nfe=4, prediction="x"),
+            "one of data, noise; got 'x'",
+        ),
         (lambda: bj.grids.log_snr(4, VP, 1.0), "end earlier"),
         (lambda: solvers.ddim(VP, nfe=4, end=1.0, denoise=True), "end earlier"),
         (lambda: solvers.edm_heun(VP, nfe=4, end=1.0), "cannot be told apart"),
         (lambda: solvers.dpm_solver_2(VP, nfe=4, grid=[0, 0.5]), "grid of 3 times"),
-        (lambda: recursive_difference(0), "positive integer"),
+        (
+            lambda: recursive_difference(0),
+            "m must be a whole number of at least 1; got 0",
+        ),
         (lambda: construct("unipc", 4), "needs the model's schedule"),
     ],
 )

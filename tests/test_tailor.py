@@ -200,13 +200,17 @@ def test_bad_input_is_told(paths, theta):
     with pytest.raises(ValueError, match="must have 3 or 2 evaluations; got 5"):
         tailor(paths, starts=[bj.solvers.euler(steps=5, end=END)])
     for call in (lambda: step(theta, paths, probes=1), lambda: tailor(paths, probes=1)):
-        with pytest.raises(ValueError, match="probes must be at least 2; got 1"):
+        with pytest.raises(
+            ValueError, match="probes must be a whole number of at least 2; got 1"
+        ):
             call()
     with pytest.raises(ValueError, match="paths run from 0 to 0.999, start and end"):
         tailor(paths, end=0.9)
     with pytest.raises(ValueError, match="at least 4 paths"):
         tailor(bj.paths.take(paths, slice(0, 3)))
-    with pytest.raises(ValueError, match="evaluations must be positive"):
+    with pytest.raises(
+        ValueError, match="evaluations, or None, must be a finite number above 0"
+    ):
         tailor(paths, evaluations=-1)
 
 

@@ -5,7 +5,6 @@ before it sees them, and what it still finds is reduced to the box's first sente
 """
 
 import contextlib
-import difflib
 import functools
 import inspect
 import io
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import tyro
+
+from bespoke_jax.core import checks
 
 Command = Callable[..., None]
 
@@ -46,7 +47,7 @@ def parse(
 
 def nearest(name: str, known: Iterable[str], *, n: int = 1) -> str:
     """The known names most like `name`, joined by commas, however unlike."""
-    return ", ".join(difflib.get_close_matches(name, list(known), n, 0.0))
+    return ", ".join(checks.nearest(name, known, count=n, cutoff=0.0))
 
 
 def existing(path: str) -> str:

@@ -83,9 +83,6 @@ def _try_field(name: str, model: Any) -> None:
     from bespoke_jax.core.calls import as_field, evaluate
     from bespoke_jax.model import noise
 
-    if not 0 < model.end <= 1:
-        raise ValueError(f"{name}: end must lie in (0, 1], got {model.end}")
-
     def velocity(t: Any) -> Any:
         x0, c = noise(model, jax.random.key(0), 2)
         return evaluate(as_field(model.field), t, x0, c)

@@ -3,10 +3,15 @@
 import difflib
 import math
 import operator
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
+
+from bespoke_jax._types import Schedule
 
 T = TypeVar("T")
 
@@ -46,26 +51,34 @@ def real(
         ValueError: anything else; NumPy and JAX scalars are numbers, True is none.
     """
     try:
-        if isinstance(value, bool | np.bool_ | str | bytes | complex):
+        if isinstance(value, bool | np.bool_ | str | bytes | complex) or np.ndim(value):
             raise TypeError
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     inside = above < number < below and least <= number <= most
     if not (inside and math.isfinite(number)):
-        bounds = [
-            f"{word} {bound:g}"
-            for word, bound in (
-                ("above", above),
-                ("at least", least),
-                ("below", below),
-                ("at most", most),
-            )
-            if math.isfinite(bound)
-        ]
-        expected = " and ".join(bounds) or "finite"
-        raise ValueError(f"{name} must be a number {expected}; got {shown(value)}.")
+        expected = _between(above, least, below, most)
+        raise ValueError(f"{name} must be {expected}; got {shown(value)}.")
     return number
+
+
+def _between(above: float, least: float, below: float, most: float) -> str:
+    """A number within bounds, in words."""
+    low = f"({above:g}" if above >= least else f"[{least:g}"
+    high = f"{below:g})" if below <= most else f"{most:g}]"
+    floor, ceiling = max(above, least), min(below, most)
+    if math.isfinite(floor) and math.isfinite(ceiling):
+        return f"a number in {low}, {high}"
+    if math.isfinite(floor):
+        return (
+            f"a finite number {'above' if above >= least else 'of at least'} {floor:g}"
+        )
+    if math.isfinite(ceiling):
+        return (
+            f"a finite number {'below' if below <= most else 'of at most'} {ceiling:g}"
+        )
+    return "a finite number"
 
 
 def known(name: str, value: Any, names: Iterable[str]) -> str:
@@ -84,9 +97,12 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
     return value
 
 
-def nearest(value: str, names: Iterable[str], *, count: int = 3) -> list[str]:
-    """The known names most like `value`, best first; none where all are unlike."""
-    return difflib.get_close_matches(value, list(names), count, 0.4)
+def nearest(
+    value: str, names: Iterable[str], *, count: int = 3, cutoff: float = 0.4
+) -> list[str]:
+    """The known names most like `value`, best first; none that is less like it than
+    `cutoff`, from 0 (however unlike) to 1 (the name itself)."""
+    return difflib.get_close_matches(value, list(names), count, cutoff)
 
 
 def instance(name: str, value: T, kind: type | tuple[type, ...], expected: str) -> T:
@@ -98,6 +114,96 @@ def instance(name: str, value: T, kind: type | tuple[type, ...], expected: str) 
     if not isinstance(value, kind):
         raise ValueError(f"{name} must be {expected}; got {shown(value)}.")
     return value
+
+
+def schedule(name: str, value: Any) -> Schedule:
+    """A Gaussian path: an object with the six methods of `Schedule`.
+
+    Raises:
+        ValueError: anything else, the class instead of an object too.
+    """
+    if isinstance(value, type) or not isinstance(value, Schedule):
+        raise ValueError(
+            f"{name} must be a schedule, such as schedules.VP(); got {shown(value)}."
+        )
+    return value
+
+
+def static_schedule(name: str, value: Any) -> Schedule:
+    """A schedule that compiled code can hold: a hashable one.
+
+    Raises:
+        ValueError: as `schedule`, or a schedule that has no hash.
+    """
+    try:
+        hash(schedule(name, value))
+    except TypeError:
+        raise ValueError(
+            f"{name} must be hashable to be compiled once; make "
+            f"{type(value).__name__} a frozen dataclass of numbers and tuples."
+        ) from None
+    return value
+
+
+def random_key(name: str, value: Any) -> jax.Array:
+    """One random key of JAX, of the new or the old style; it may be traced.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, jax.Array):
+        if jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
+            one = value.ndim == 0
+        else:
+            one = value.ndim == 1 and value.dtype == np.uint32 and value.size > 1
+        if one:
+            return value
+    raise ValueError(f"{name} must be one jax.random.key(seed); got {shown(value)}.")
+
+
+def path(name: str, value: Any) -> Path:
+    """The path of a file or folder.
+
+    Raises:
+        ValueError: neither text nor a path, empty, or with a null character.
+    """
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise ValueError(f"{name} must be the path of a file; got {shown(value)}.")
+    if "\0" in str(value):
+        raise ValueError(f"{name} holds a null character: {value!r}.")
+    return Path(value)
+
+
+def numbers(name: str, value: Any) -> Any:
+    """One array of real numbers, of any shape; it may be traced.
+
+    Raises:
+        ValueError: anything else.
+    """
+    kinds = (np.floating, np.integer)
+    try:
+        array = value if hasattr(value, "dtype") else np.asarray(value)
+        real = any(jax.numpy.issubdtype(array.dtype, kind) for kind in kinds)
+    except (TypeError, ValueError):  # ragged
+        array, real = value, False
+    if not real:
+        raise ValueError(f"{name} must be an array of numbers; got {shown(value)}.")
+    return array
+
+
+def samples(name: str, value: Any) -> Any:
+    """One array of real numbers of shape (batch, *shape); it may be traced.
+
+    Raises:
+        ValueError: anything else, or no number in it.
+    """
+    array = numbers(name, value)
+    if array.ndim < 1 or not array.size:
+        raise ValueError(
+            f"{name} must be an array (batch, *shape) with batch >= 1; got "
+            f"{shown(value)}."
+        )
+    return array
 
 
 def shown(value: Any) -> str:

@@ -6,12 +6,12 @@ variance-preserving diffusion (`eps_vp`). `experiments/digits` trains them. Pixe
 on [-1, 1], so PSNR and the like take `data_range` 2.
 """
 
-import difflib
 from importlib import resources
 from typing import Any, NamedTuple
 
 from bespoke_jax import fields, schedules
 from bespoke_jax._types import Schedule
+from bespoke_jax.core.checks import nearest
 from bespoke_jax.core.counting import FORWARD, REVERSE
 from bespoke_jax.demo import weights
 from bespoke_jax.demo.unet import UNet
@@ -93,8 +93,8 @@ def network(name: str) -> tuple[UNet, dict[str, Any]]:
 
 
 def _read(name: str) -> weights.Weights:
-    if name not in RECIPES:
-        near = difflib.get_close_matches(str(name), RECIPES, n=1, cutoff=0.0)[0]
+    if not isinstance(name, str) or name not in RECIPES:
+        near = nearest(str(name), RECIPES, count=1, cutoff=0.0)[0]
         raise ValueError(
             f"a demo model is one of {', '.join(RECIPES)}; got {name!r}"
             f" (did you mean {near!r}?)"

@@ -1,10 +1,13 @@
 """What a learned family is: a handful of pure functions."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
+from bespoke_jax.core.checks import instance, real, shown
 from bespoke_jax.table import Solver
 
 
@@ -21,18 +24,14 @@ class Steps(NamedTuple):
     L_tau is a number, or a function of time such as `losses.lipschitz` returns."""
 
 
-def check_interval(start: float | int, end: float | int) -> tuple[float, float]:
+def check_interval(start: Any, end: Any) -> tuple[float, float]:
     """Both as floats.
 
     Raises:
         ValueError: not 0 <= start < end <= 1.
     """
-    start, end = float(start), float(end)
-    if not 0 < end <= 1:
-        raise ValueError(f"end must lie in (0, 1]; got {end}.")
-    if not 0 <= start < end:
-        raise ValueError(f"start must lie in [0, end = {end}); got {start}.")
-    return start, end
+    end = real("end", end, above=0, most=1)
+    return real("start", start, least=0, below=end), end
 
 
 class Family(NamedTuple):
@@ -50,3 +49,23 @@ class Family(NamedTuple):
     """theta -> the paper's constrained quantities at their nodes."""
     effective: Callable[[Any], dict[str, jax.Array]]
     """theta -> numbers that are equal exactly where two solvers are the same."""
+
+
+def check_theta(family: Any, theta: Any) -> None:
+    """Numbers of a family, concrete or traced.
+
+    Raises:
+        ValueError: no family, or a theta of another form than its `init()`.
+    """
+    instance("family", family, Family, "one of bespoke_jax.families")
+    form = jax.tree.map(np.shape, theta)
+    if form != _form(family):
+        got = form if isinstance(theta, dict) else shown(theta)
+        raise ValueError(
+            f"theta of {family.name} has the form {_form(family)}; got {got}."
+        )
+
+
+@lru_cache
+def _form(family: Family) -> Any:
+    return jax.tree.map(np.shape, family.init())

@@ -30,10 +30,11 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax._types import Schedule
+from bespoke_jax.core import checks
 from bespoke_jax.families.family import Family, check_interval
 from bespoke_jax.schedules import CondOT, on_host
 from bespoke_jax.solvers.ddim import ddim
-from bespoke_jax.table import Solver, canonical
+from bespoke_jax.table import Solver, canonical, validate
 
 
 class _Spec(NamedTuple):
@@ -43,7 +44,6 @@ class _Spec(NamedTuple):
     end: float
 
 
-@lru_cache
 def nonstationary(
     nfe: int,
     *,
@@ -75,12 +75,20 @@ def nonstationary(
         ValueError: nfe, start or end out of range. `init`: a solver of another length,
             start or end, or with times that decrease or where the path is singular.
     """
-    if nfe < 1:
-        raise ValueError(f"nfe must be at least 1; got {nfe}.")
     start, end = check_interval(start, end)
-    spec = _Spec(nfe, CondOT() if schedule is None else schedule, start, end)
+    return _family(_Spec(checks.whole("nfe", nfe), _path(schedule), start, end))
+
+
+def _path(schedule: Any) -> Any:
+    if schedule is None:
+        return CondOT()
+    return checks.static_schedule("schedule", schedule)
+
+
+@lru_cache
+def _family(spec: _Spec) -> Family:
     return Family(
-        name=f"nonstationary({nfe} NFE)",
+        name=f"nonstationary({spec.nfe} NFE)",
         init=partial(_init, spec),
         build=partial(_build, spec),
         steps=_no_steps,
@@ -220,10 +228,11 @@ def insert(start: Solver, t: float, *, schedule: Schedule | None = None) -> Solv
     Raises:
         ValueError: t is not inside (start.t[0], end), or as `nonstationary(...).init`.
     """
-    first, end, n = float(start.t[0]), float(start.end), start.nfe
+    first, end, n = float(validate(start).t[0]), float(start.end), start.nfe
+    t = checks.real("the new time", t)
     if not first < t < end:
         raise ValueError(f"the new time must lie in ({first}, {end}); got {t}.")
-    spec = _Spec(n, CondOT() if schedule is None else schedule, first, end)
+    spec = _Spec(n, _path(schedule), first, end)
     theta = {k: np.asarray(v, np.float64) for k, v in _init(spec, start).items()}
     times = np.append(np.asarray(start.t, np.float64), end)
     where = int(np.searchsorted(times[:-1], t, side="right"))

@@ -19,7 +19,6 @@ Reference: Shaul, Perez, Chen, Thabet, Pumarola, Lipman (2024), Bespoke Solvers 
 Generative Flow Models, arXiv 2310.19075, sections 2.1-2.2 and appendix F.
 """
 
-from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Any
 
@@ -27,6 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.checks import known, whole
 from bespoke_jax.families._scale_time_inverse import step_coefficients, values_of
 from bespoke_jax.families._scale_time_nodes import (
     LEARN,
@@ -41,7 +41,6 @@ from bespoke_jax.solvers.runge_kutta import TABLEAUX
 from bespoke_jax.table import Solver
 
 
-@lru_cache
 def scale_time(
     steps: int,
     *,
@@ -88,16 +87,14 @@ def scale_time(
             outside the family or beyond what `learn` can represent, naming the number
             at fault.
     """
-    if base not in TABLEAUX:
-        near = get_close_matches(base, TABLEAUX, n=2) or list(TABLEAUX)
-        raise ValueError(
-            f"base must be a Runge-Kutta method, such as {near}; got {base!r}"
-        )
-    if learn not in LEARN:
-        raise ValueError(f"learn must be one of {list(LEARN)}; got {learn!r}.")
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1; got {steps}.")
+    known("base", base, TABLEAUX)
+    known("learn", learn, LEARN)
     start, end = check_interval(start, end)
+    return _family(whole("steps", steps), base, learn, start, end)
+
+
+@lru_cache
+def _family(steps: int, base: str, learn: str, start: float, end: float) -> Family:
     tableau = TABLEAUX[base]
     inner = np.unique(tableau.c[tableau.c < 1])
     m = len(inner)

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax._types import Schedule
+from bespoke_jax.core import checks
 from bespoke_jax.families.family import Family
 
 
@@ -49,14 +50,22 @@ def from_path(
     """
     r, evaluated = _nodes(family)
 
-    def at_nodes(f):
+    def at_nodes(name, f):
+        if not callable(f) or isinstance(f, type):
+            raise ValueError(f"{name} must be a function of r; got {checks.shown(f)}.")
         call = lambda r: jnp.asarray(f(r), r.dtype)
-        value, rate = jax.vmap(lambda r: jax.jvp(call, (r,), (jnp.ones_like(r),)))(
-            jnp.asarray(r)
-        )
+        try:
+            value, rate = jax.vmap(lambda r: jax.jvp(call, (r,), (jnp.ones_like(r),)))(
+                jnp.asarray(r)
+            )
+        except Exception as error:
+            raise ValueError(
+                f"{name} must be a function of one number r in jax.numpy; it raised "
+                f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+            ) from error
         return np.asarray(value, np.float64), np.asarray(rate, np.float64)[:evaluated]
 
-    (t, t_dot), (s, s_dot) = at_nodes(time), at_nodes(scale)
+    (t, t_dot), (s, s_dot) = at_nodes("time", time), at_nodes("scale", scale)
     return family.init({"t": t, "t_dot": t_dot, "s": s / s[0], "s_dot": s_dot / s[0]})
 
 
@@ -81,6 +90,8 @@ def from_schedules(family: Family, old: Schedule, new: Schedule) -> Any:
             (VP at t = 1: use end < 1, or a base without a stage there).
     """
     r, evaluated = _nodes(family)
+    for name, schedule in (("old", old), ("new", new)):
+        checks.schedule(name, schedule)
     ends = np.asarray(family.values(family.init())["t"], np.float64)[[0, -1]]
     host = lambda pair: [np.asarray(value, np.float64) for value in pair]
     whole = np.array([0.0, 1.0])
@@ -115,6 +126,7 @@ def from_schedules(family: Family, old: Schedule, new: Schedule) -> Any:
 
 
 def _nodes(family: Family) -> tuple[np.ndarray, int]:
+    checks.instance("family", family, Family, "one of bespoke_jax.families")
     values = family.values(family.init())
     if not {"r", "t_dot", "s"} <= set(values):
         raise ValueError(f"expected a scale-time family; got {family.name}.")

@@ -23,6 +23,7 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax.checkpoint import fingerprint
+from bespoke_jax.core.checks import instance, shown
 from bespoke_jax.families._scale_time_nodes import tolerance
 from bespoke_jax.families.family import Family
 from bespoke_jax.table import Solver, validate
@@ -58,6 +59,13 @@ def timesteps(
             windows depend on the times (under `jit` a JAX error that quotes this one).
             `init`: times with other ends, or a solver: its grid cannot be read off.
     """
+    if not callable(constructor) or isinstance(constructor, type):
+        raise ValueError(
+            "constructor must be a function of times that returns a Solver; got "
+            f"{shown(constructor)}."
+        )
+    if name is not None:
+        instance("name", name, str, "text or None")
     return _family(constructor, tuple(grids.explicit(grid).tolist()), name)
 
 
@@ -69,7 +77,7 @@ def _family(constructor, grid: tuple[float, ...], name: str | None) -> Family:
             "timesteps needs 3 or more times that lie more than "
             f"{CLOSEST} apart; got {list(grid)}."
         )
-    start = _host(constructor(times))
+    start = _host(_called(constructor, times))
     name = name or f"timesteps({times.size - 1} steps, {fingerprint(start)[:6]})"
     spec = _Spec(name, constructor, times, start)
     spec.slopes(times)  # complains now if the windows depend on the times
@@ -81,6 +89,18 @@ def _family(constructor, grid: tuple[float, ...], name: str | None) -> Family:
         values=partial(_values, spec),
         effective=partial(_values, spec),
     )
+
+
+def _called(constructor: Callable[[np.ndarray], Solver], times: np.ndarray) -> Solver:
+    try:
+        return constructor(times)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"the constructor of a timesteps family raised {type(error).__name__} for "
+            f"{times.size} times: {error}"
+        ) from error
 
 
 def _host(solver: Solver) -> Solver:
@@ -97,7 +117,7 @@ class _Spec:
 
     def at(self, times: np.ndarray) -> Solver:
         """The table on other times."""
-        table = _host(self.constructor(times))
+        table = _host(_called(self.constructor, times))
         got, want = ([leaf.shape for leaf in s] for s in (table, self.start))
         if got != want:
             raise ValueError(

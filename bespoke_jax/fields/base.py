@@ -1,7 +1,6 @@
 """What fields share beside the call: functions of time, coefficients, names."""
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ from jaxtyping import Int
 
 from bespoke_jax._types import Arr, BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core.calls import per_sample, to_batch
+from bespoke_jax.core.checks import shown
 
 NetworkTime = BatchTime | Int[Arr, " batch"]
 """The time argument of a network: that of a field, or integer levels."""
@@ -18,8 +18,8 @@ NetworkTime = BatchTime | Int[Arr, " batch"]
 
 def as_callable(f: Any, name: str) -> Callable[..., Any]:
     """`as_field` for functions of time: any callable that is no pytree is static."""
-    if not callable(f):
-        raise ValueError(f"{name} must be callable; got {type(f).__name__}")
+    if not callable(f) or isinstance(f, type):
+        raise ValueError(f"{name} must be a function; got {shown(f)}.")
     return Partial(f) if jax.tree_util.all_leaves([f]) else f
 
 
@@ -45,15 +45,3 @@ def with_time(network: Callable, tau: Any) -> Callable[..., Any]:
         return network(own, x) if c is None else network(own, x, c)
 
     return at_tau
-
-
-def check_name(what: str, name: Any, known: Iterable[str], note: str = "") -> None:
-    """ValueError with the nearest known names when `name` is not one of them."""
-    known = list(known)
-    if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise ValueError(
-            f"{what} must be one of {known}, got {name!r}{hint}"
-            + (f". {note}" if note else "")
-        )

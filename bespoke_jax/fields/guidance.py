@@ -10,9 +10,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, per_sample, to_batch
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
@@ -125,7 +127,8 @@ def compose(
 
     Reference: Brooks et al. (2023), arXiv 2211.09800, equation 3.
     """
-    nulls, weights = list(nulls), list(weights)
+    for name, given in (("nulls", nulls), ("weights", weights)):
+        checks.instance(name, given, list | tuple, "a list")
     if not nulls or len(nulls) != len(weights):
         raise ValueError(
             f"compose needs one weight per null; got {len(nulls)} nulls and "
@@ -143,7 +146,7 @@ def compose(
 def _weight(weight: Any) -> Any:
     if callable(weight):
         return as_callable(weight, "weight")
-    weight = jnp.asarray(weight, float)
+    weight = jnp.asarray(checks.numbers("weight", weight), float)
     if weight.ndim:
         raise ValueError(
             f"weight must be one number, or a function of c; got shape {weight.shape}. "
@@ -193,20 +196,22 @@ class _Style:
 
 def _style(interval, rescale, schedule) -> _Style:
     if interval is not None:
-        interval = tuple(float(t) for t in interval)
+        checks.numbers("interval", interval)
+        interval = tuple(float(t) for t in np.ravel(interval))
         if len(interval) != 2 or not 0 <= interval[0] < interval[1] <= 1:
             raise ValueError(
                 "interval must be (low, high) with 0 <= low < high <= 1 in library "
                 f"time, 0 at the noise; got {interval}"
             )
-    if not 0 <= rescale <= 1:
-        raise ValueError(f"rescale must lie in [0, 1]; got {rescale}")
+    rescale = checks.real("rescale", rescale, least=0, most=1)
     if rescale and schedule is None:
         raise ValueError(
             "rescale acts on the v-prediction, alpha eps - sigma x_1: give schedule=, "
             "the path of the field"
         )
-    return _Style(interval, float(rescale), schedule)
+    if schedule is not None:
+        checks.static_schedule("schedule", schedule)
+    return _Style(interval, rescale, schedule)
 
 
 @dataclass(frozen=True)

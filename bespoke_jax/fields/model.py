@@ -10,8 +10,9 @@ from flax.errors import InvalidRngError, ModifyScopeVariableError
 from jax.tree_util import Partial
 
 from bespoke_jax._types import Conditioning, State
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, evaluate
-from bespoke_jax.fields.base import NetworkTime, check_name, with_time
+from bespoke_jax.fields.base import NetworkTime, with_time
 from bespoke_jax.fields.transforms import reverse as reversed_field
 
 _ORDERS: dict[str, Callable] = {
@@ -105,7 +106,7 @@ def from_flax(
         than one array, and for a linen module that draws random numbers or updates a
         variable.
     """
-    check_name("order", order, _ORDERS)
+    checks.known("order", order, _ORDERS)
     call = _ORDERS[order] if call is None else call
     if isinstance(module, linen.Module):
         if variables is None:

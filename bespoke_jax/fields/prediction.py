@@ -6,12 +6,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, to_batch
-from bespoke_jax.fields.base import as_callable, check_name, coefficients, with_time
+from bespoke_jax.fields.base import as_callable, coefficients, with_time
 from bespoke_jax.fields.kinds import (
     DIVIDE_BY_ALPHA,
     INFINITE_AT_0,
@@ -145,23 +147,28 @@ def from_prediction(
     equation 23; Lu et al. (2022), arXiv 2206.00927.
     """
     network = as_field(network)
-    check_name("kind", kind, KINDS, SIGNS)
+    checks.static_schedule("schedule", schedule)
+    try:
+        checks.known("kind", kind, KINDS)
+    except ValueError as error:
+        raise ValueError(f"{error} {SIGNS}.") from None
     if isinstance(time, str):
-        check_name("time", time, TIMES)
+        checks.known("time", time, TIMES)
         if time in ("level", "N(1-t)-1"):
             levels(schedule)
         name, clock = time, None
     else:
         name, clock = None, as_callable(time, "time")
-    start = _frozen_before(schedule, float(min_log_snr))
+    sigma_data = checks.real("sigma_data", sigma_data, above=0)
+    never = isinstance(min_log_snr, float) and min_log_snr == -np.inf
+    least = min_log_snr if never else checks.real("min_log_snr", min_log_snr)
+    start = _frozen_before(schedule, least)
     if kind in DIVIDE_BY_ALPHA and getattr(schedule, "zero_snr", False):
         raise ValueError(
             f"kind {kind!r} says nothing of the data at the zero terminal SNR of this "
             "schedule; such networks are of kind 'v' or 'data'"
         )
-    return Partial(
-        _Prediction(schedule, kind, name, float(sigma_data), start), network, clock
-    )
+    return Partial(_Prediction(schedule, kind, name, sigma_data, start), network, clock)
 
 
 def _frozen_before(schedule: Schedule, min_log_snr: float) -> float:
@@ -204,7 +211,9 @@ def data_prediction(field: Any, schedule: Schedule) -> Partial:
     Raises:
       ValueError: when `field` is not a field.
     """
-    return Partial(_Endpoint(schedule, "data"), as_field(field))
+    return Partial(
+        _Endpoint(checks.static_schedule("schedule", schedule), "data"), as_field(field)
+    )
 
 
 def noise_prediction(field: Any, schedule: Schedule) -> Partial:
@@ -215,4 +224,7 @@ def noise_prediction(field: Any, schedule: Schedule) -> Partial:
     Raises:
       ValueError: when `field` is not a field.
     """
-    return Partial(_Endpoint(schedule, "noise"), as_field(field))
+    return Partial(
+        _Endpoint(checks.static_schedule("schedule", schedule), "noise"),
+        as_field(field),
+    )

@@ -10,6 +10,7 @@ from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
+from bespoke_jax.core.checks import real
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
 
 
@@ -29,9 +30,8 @@ def switch(early: Any, late: Any, boundary: float) -> Partial:
     Raises:
       ValueError: for a boundary outside (0, 1).
     """
-    if not 0 < boundary < 1:
-        raise ValueError(f"boundary must lie in (0, 1); got {boundary}")
-    return Partial(_Switch(float(boundary)), as_field(early), as_field(late))
+    boundary = real("boundary", boundary, above=0, below=1)
+    return Partial(_Switch(boundary), as_field(early), as_field(late))
 
 
 @dataclass(frozen=True)

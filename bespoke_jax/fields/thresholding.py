@@ -9,6 +9,7 @@ from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
+from bespoke_jax.core.checks import real, static_schedule
 from bespoke_jax.fields.base import coefficients
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
 
@@ -67,10 +68,9 @@ def threshold(
 
     Reference: Saharia et al. (2022), arXiv 2205.11487, section 2.3.
     """
-    if not 0 <= quantile <= 1:
-        raise ValueError(f"quantile must lie in [0, 1]; got {quantile}")
-    if not maximum > 0:
-        raise ValueError(f"maximum must be positive; got {maximum}")
-    return Partial(
-        _Threshold(schedule, float(quantile), float(maximum)), as_field(field)
+    part = _Threshold(
+        static_schedule("schedule", schedule),
+        real("quantile", quantile, least=0, most=1),
+        real("maximum", maximum, above=0),
     )
+    return Partial(part, as_field(field))

@@ -18,6 +18,7 @@ from jax.tree_util import Partial
 
 from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
+from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import jumps_of, preimages, schedule_of
 
@@ -180,4 +181,5 @@ def change_schedule(field: Any, old: Schedule, new: Schedule) -> Partial:
 
     Reference: Shaul et al. (2024), arXiv 2310.19075, theorem 2.3 and equation 16.
     """
-    return Partial(_Changed(old, new), as_field(field))
+    both = (static_schedule("old", old), static_schedule("new", new))
+    return Partial(_Changed(*both), as_field(field))

@@ -8,6 +8,7 @@ from jax.tree_util import Partial
 
 from bespoke_jax._types import Conditioning
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.checks import shown
 
 
 class _VectorField(eqx.Module):
@@ -39,10 +40,10 @@ def from_diffrax(vf: Any, args: Any = None) -> Partial:
       ValueError: when `vf` is not callable, or something in `args` is neither an array
         nor hashable.
     """
-    if not callable(vf):
+    if not callable(vf) or isinstance(vf, type):
         raise ValueError(
             "expected the function of diffrax.ODETerm(vf), vf(t, y, args); got "
-            f"{type(vf).__name__}"
+            f"{shown(vf)}."
         )
     leaves, treedef = jax.tree.flatten((vf, args))
     field = as_field(_VectorField(tuple(leaves), treedef))

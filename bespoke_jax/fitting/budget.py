@@ -7,8 +7,19 @@ that the total never exceeds the bound.
 
 import math
 import time
+from typing import Any
 
+from bespoke_jax.core.checks import real
 from bespoke_jax.core.spending import TooLittle
+
+
+def bound(name: str, value: Any) -> float:
+    """A bound that a caller set, None being infinite.
+
+    Raises:
+        ValueError: not a number above 0.
+    """
+    return math.inf if value is None else real(f"{name}, or None,", value, above=0)
 
 
 class Budget:
@@ -25,11 +36,8 @@ class Budget:
     def __init__(
         self, evaluations: float | int | None = None, seconds: float | int | None = None
     ):
-        for name, bound in (("evaluations", evaluations), ("seconds", seconds)):
-            if bound is not None and not bound > 0:
-                raise ValueError(f"{name} must be positive, or None; got {bound}.")
-        self.evaluations = math.inf if evaluations is None else float(evaluations)
-        self.seconds = math.inf if seconds is None else float(seconds)
+        self.evaluations = bound("evaluations", evaluations)
+        self.seconds = bound("seconds", seconds)
         self.spent = 0
         self._reserved = 0
         self._began = time.perf_counter()

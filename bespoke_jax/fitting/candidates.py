@@ -9,10 +9,11 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax._types import Schedule
+from bespoke_jax.core.checks import instance
 from bespoke_jax.families import Family, from_schedules, insert, scale_time
 from bespoke_jax.schedules import Scaled
 from bespoke_jax.solvers import TABLE, construct
-from bespoke_jax.table import Solver
+from bespoke_jax.table import Solver, validate
 
 SIGMA_0 = (2.0, 5.0)  # of the preconditioned paths that Euler and midpoint run on
 
@@ -75,7 +76,8 @@ def candidates(
 def _given(
     family: Family, schedule: Schedule, nfe: int, starts: Sequence[Solver]
 ) -> Iterator[Candidate]:
-    for number, start in enumerate(starts):
+    instance("starts", starts, list | tuple, "a list of solvers")
+    for number, start in enumerate(map(validate, starts)):
         name = f"given {number}"
         if start.nfe == nfe:
             yield Candidate(name, name, family.init(start), given=True)

@@ -37,6 +37,7 @@ from jax.flatten_util import ravel_pytree
 
 from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.checks import whole
 from bespoke_jax.families import Family
 from bespoke_jax.paths import Paths, rms
 from bespoke_jax.solver import sample
@@ -146,8 +147,7 @@ def step(
 def check_probes(probes: int, paths: Paths) -> None:
     """ValueError unless there are probes enough to see the curvature."""
     least = min(2, paths.x0[0].size)
-    if probes < least:
-        raise ValueError(f"probes must be at least {least}; got {probes}.")
+    whole("probes", probes, least=least)
 
 
 def _normal_equations(family, theta, field, paths, before, key, c, probes, batch_size):

@@ -21,8 +21,10 @@ import numpy as np
 from bespoke_jax import fields
 from bespoke_jax._types import Conditioning, Schedule
 from bespoke_jax.checkpoint import fingerprint
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.families import nonstationary
+from bespoke_jax.families.family import check_interval
 from bespoke_jax.fitting import gauss_newton, identity
 from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.fitting.candidates import candidates
@@ -98,14 +100,18 @@ def tailor(
             whose samples are not independent, a directory that holds another run, or
             (`TooLittle`) a budget that does not pay for the least that is needed.
     """
-    if judge not in JUDGES:
-        raise ValueError(f"judge must be one of {list(JUDGES)}; got {judge!r}.")
-    field, interval = as_field(field), (float(start), float(end))
-    schedule = schedule or fields.schedule_of(field) or CondOT()
+    checks.known("judge", judge, JUDGES)
+    checks.random_key("key", key)
+    tolerance = checks.real("tolerance", tolerance, above=0)
+    if batch_size is not None:
+        batch_size = checks.whole("batch_size", batch_size)
+    field, interval = as_field(field), check_interval(start, end)
+    if schedule is None:
+        schedule = fields.schedule_of(field) or CondOT()
     family = nonstationary(nfe, schedule=schedule, start=interval[0], end=interval[1])
     budget = Budget(evaluations, seconds)
     found, dropped = candidates(family, schedule, nfe, interval, starts)
-    folder = None if directory is None else Path(directory)
+    folder = None if directory is None else checks.path("directory", directory)
     paths = ground_truth(
         field,
         x0,

@@ -7,41 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax._types import Schedule
+from bespoke_jax.core.checks import real, whole
 
 Grid = Float[np.ndarray, " {n}+1"]
 """`n + 1` times for the integer n of the same call."""
 
 ULP = 2.0**-23
 """How far a time may lie outside [0, 1]: the spacing of float32 just above 1."""
-
-
-def whole(what: str, n: Any) -> int:
-    """n as an int; ValueError unless it is an integer of at least 1."""
-    if isinstance(n, bool | np.bool_) or not isinstance(n, int | np.integer):
-        raise ValueError(f"{what} must be an integer; got {n!r}")
-    if n < 1:
-        raise ValueError(f"{what} must be at least 1; got {n}")
-    return int(n)
-
-
-def number(what: str, value: Any) -> float:
-    """A real scalar of Python, NumPy or JAX as a float."""
-    try:
-        array = np.asarray(value)
-        if array.ndim == 0 and array.dtype.kind in "fiu":
-            return float(array)
-    except TypeError:  # a traced value
-        pass
-    raise ValueError(f"{what} must be a number; got {value!r}")
-
-
-def known(what: str, schedule: Any) -> Schedule:
-    """The schedule, or ValueError where there is none."""
-    if not isinstance(schedule, Schedule):
-        raise ValueError(
-            f"{what} needs the schedule of the model (schedule=...); got {schedule!r}"
-        )
-    return schedule
 
 
 def within(value: float) -> float:
@@ -53,7 +25,7 @@ def within(value: float) -> float:
 
 def span(start: Any, end: Any) -> tuple[float, float]:
     """The two ends as floats with 0 <= start < end <= 1."""
-    start, end = within(number("start", start)), within(number("end", end))
+    start, end = within(real("start", start)), within(real("end", end))
     if not 0 <= start < end <= 1:
         raise ValueError(
             "a grid needs 0 <= start < end <= 1 (0 is noise, 1 is data); "
@@ -95,12 +67,3 @@ def finite(name: str, variable: str, schedule: Schedule, value: Any, t: float) -
         f"{name} grid: the {variable} of {type(schedule).__name__} is infinite at "
         f"t={t}; {advice}, or use the uniform, quadratic or sigmoid grid"
     )
-
-
-def positive(name: str, parameter: str, value: Any) -> None:
-    """ValueError unless a parameter is a finite number above 0."""
-    value = number(f"{name} grid: {parameter}", value)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(
-            f"{name} grid: {parameter} must be finite and above 0; got {value}"
-        )

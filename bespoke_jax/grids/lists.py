@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax._types import Number, Schedule
-from bespoke_jax.grids._checks import ULP, number, whole, within
+from bespoke_jax.core import checks
+from bespoke_jax.grids._checks import ULP, within
 from bespoke_jax.schedules import on_host
 
 _RATIO = 1e-5
@@ -56,6 +57,7 @@ def from_sigmas(sigmas: Any, schedule: Schedule) -> Times:
     Raises ValueError, naming the entry, for levels that are negative, not finite, not
     falling, or beyond the ends of the path.
     """
+    checks.schedule("schedule", schedule)
     sigma = _falling("sigmas", sigmas)
     values = np.sum(on_host(schedule, np.array([0.1, 0.5, 0.9])), axis=0)
     if np.abs(values - 1).max() < 1e-6:
@@ -105,12 +107,10 @@ def from_timesteps(
         raise ValueError("from_timesteps needs one of levels=... and scale=...")
     k = _falling("timesteps", timesteps, 1 if end is not None else 2)
     if levels is not None:
-        N = whole("levels", levels)
+        N = checks.whole("levels", levels)
         t = 1 - (k + 1) / N
     else:
-        N = number("scale", scale)
-        if not (np.isfinite(N) and N > 0):
-            raise ValueError(f"scale must be finite and above 0; got {scale}")
+        N = checks.real("scale", scale, above=0)
         t = 1 - k / N
     t = np.array([within(value) for value in t])
     outside = np.flatnonzero(~((t >= 0) & (t <= 1)))
@@ -120,7 +120,7 @@ def from_timesteps(
         raise ValueError(f"timesteps must lie in {high}; got timesteps[{i}] = {k[i]:g}")
     if end is None:
         return explicit(t)
-    last = within(number("end", end))
+    last = within(checks.real("end", end))
     if last < t[-1] - ULP:
         raise ValueError(
             f"the end must not come before the last timestep, at t = {t[-1]}; got "
@@ -134,7 +134,7 @@ def _array(what: str, values: Any, least: int = 2) -> np.ndarray:
         array = np.array(values, np.float64)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{what} must be an array of numbers; got {values!r}"
+            f"{what} must be an array of numbers; got {checks.shown(values)}"
         ) from None
     if array.ndim != 1 or array.size < least:
         count = {1: "one or more", 2: "two or more"}[least]

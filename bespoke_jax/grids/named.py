@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from bespoke_jax._types import Count, Number, Schedule
-from bespoke_jax.grids._checks import Grid, close, finite, known, number, positive, ramp
+from bespoke_jax.core import checks
+from bespoke_jax.grids._checks import Grid, close, finite, ramp
 from bespoke_jax.schedules import on_host
 
 
@@ -41,8 +42,7 @@ def shift(
     2403.03206, equation 23.
     """
     steps, start, end = ramp(n, start, end)
-    positive("shift", "shift", shift)
-    s = float(shift)
+    s = checks.real("shift grid: shift", shift, above=0)
     a, b = (u / (s - (s - 1) * u) for u in (1 - start, 1 - end))
     v = a + (b - a) * steps
     # t itself, not 1 - u, which would cancel near the noise.
@@ -63,13 +63,16 @@ def shift_of(
     Raises ValueError for a count below 1 or two equal counts of tokens. Esser et al.,
     2024, arXiv 2403.03206, section 5.3.2, for the dependence on resolution.
     """
-    positive("shift", "image_tokens", image_tokens)
+    tokens = checks.real("shift_of: image_tokens", image_tokens, least=1)
+    for name, pair in (("base", base), ("max", max)):
+        if np.shape(checks.samples(f"shift_of: {name}", pair)) != (2,):
+            raise ValueError(f"shift_of: {name} must be (tokens, mu); got {pair}")
     if base[0] == max[0]:
         raise ValueError(
             f"shift_of: base and max need different numbers of tokens; got {base[0]}"
         )
     slope = (max[1] - base[1]) / (max[0] - base[0])
-    return math.exp(base[1] + slope * (image_tokens - base[0]))
+    return math.exp(base[1] + slope * (tokens - base[0]))
 
 
 def log_snr(n: Count, schedule: Schedule, end: Number, *, start: Number = 0.0) -> Grid:
@@ -78,7 +81,7 @@ def log_snr(n: Count, schedule: Schedule, end: Number, *, start: Number = 0.0) -
     Raises ValueError where it is infinite at an end (`CondOT` at t=0, any at t=1).
     Lu et al., 2022, arXiv 2206.00927, section 3.3.
     """
-    known("the log_snr grid", schedule)
+    checks.schedule("log_snr grid: schedule", schedule)
     steps, start, end = ramp(n, start, end)
     a = finite("log_snr", "log-SNR", schedule, on_host(schedule.log_snr, start), start)
     b = finite("log_snr", "log-SNR", schedule, on_host(schedule.log_snr, end), end)
@@ -100,11 +103,9 @@ def nsr(
     ValueError where w is infinite at an end. Li et al., 2023, arXiv 2308.07896; their
     k is 3.1, recommended between 2 and 7.
     """
-    known("the nsr grid", schedule)
+    checks.schedule("nsr grid: schedule", schedule)
     steps, start, end = ramp(n, start, end)
-    k = number("nsr grid: k", k)
-    if not (math.isfinite(k) and k >= 0):
-        raise ValueError(f"nsr grid: k must be finite and at least 0; got {k}")
+    k = checks.real("nsr grid: k", k, least=0)
     shift = k * float(on_host(schedule.nsr, end))
 
     def w(t):
@@ -131,9 +132,9 @@ def edm(
     rho > 0. The end may be the data, where NSR is 0. Raises ValueError where NSR is
     infinite at the start. Karras et al., 2022, arXiv 2206.00364, equation 5.
     """
-    known("the edm grid", schedule)
+    checks.schedule("edm grid: schedule", schedule)
     steps, start, end = ramp(n, start, end)
-    positive("edm", "rho", rho)
+    rho = checks.real("edm grid: rho", rho, above=0)
     # A NumPy power overflows to inf, which is then refused in words.
     with np.errstate(over="ignore"):
         a, b = (
@@ -161,7 +162,7 @@ def sigmoid(
     its formula is not public.
     """
     steps, start, end = ramp(n, start, end)
-    positive("sigmoid", "slope", slope)
+    slope = checks.real("sigmoid grid: slope", slope, above=0)
     # S(x) = (1 + tanh(x / 2)) / 2
     curve = 0.5 * (1 + np.tanh(slope * (steps - 0.5)) / math.tanh(slope / 2))
     return close("sigmoid", start + (end - start) * curve, start, end)

@@ -1,6 +1,5 @@
 """From what `grid=` accepts to times: the only place that reads a grid's name."""
 
-import difflib
 import inspect
 import math
 from collections.abc import Callable
@@ -10,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax._types import Arr, Count, Number, Schedule
+from bespoke_jax.core import checks
 from bespoke_jax.grids import named
-from bespoke_jax.grids._checks import Grid, span, whole
+from bespoke_jax.grids._checks import Grid, span
 from bespoke_jax.grids.lists import explicit
 from bespoke_jax.schedules import on_host
 
@@ -58,7 +58,7 @@ def resolve(
     Raises ValueError for an unknown name (naming the nearest), a missing schedule,
     bounds out of order, or times that are not n + 1 increasing numbers in [0, 1].
     """
-    n = whole("the steps of a grid", n)
+    n = checks.whole("the steps of a grid", n)
     if isinstance(grid, str):
         start, end = span(start, end)
         return _by_name(grid, n, schedule, end, start, k)
@@ -78,7 +78,7 @@ def _by_name(name, n, schedule, end, start, k):
     if name in _IN_TIME:
         return _IN_TIME[name](n, end, start=start)
     if name not in _IN_NOISE:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.4)
+        near = checks.nearest(name, NAMES, count=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"unknown grid {name!r}; {hint}known: {', '.join(NAMES)}")
     if schedule is None:
@@ -86,6 +86,7 @@ def _by_name(name, n, schedule, end, start, k):
             f"grid {name!r} needs the schedule of the model; pass schedule=..., "
             f"or one of {', '.join(_IN_TIME)}"
         )
+    checks.schedule("schedule", schedule)
     first, last = start, end
     ends = on_host(schedule.log_snr, np.array([start, end]))
     if math.isinf(ends[0]):

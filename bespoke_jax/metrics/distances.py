@@ -5,14 +5,16 @@ Frechet distance: where their means and covariances do). For images, take featur
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Float
 
 from bespoke_jax._types import Arr, Scalar
+from bespoke_jax.core import checks
 
 _ROWS = 256  # rows whose distances to the whole other set are held at a time
 
@@ -34,17 +36,10 @@ def frechet(x: Float[Arr, "n d"], y: Float[Arr, "m d"]) -> float:
 
     Reference: Dowson and Landau (1982); Heusel et al. (2017), arXiv 1706.08500.
     """
-    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if (
-        a.ndim != 2
-        or b.ndim != 2
-        or a.shape[1] != b.shape[1]
-        or min(len(a), len(b)) < 2
-    ):
-        raise ValueError(
-            "frechet compares two sets of at least two feature vectors, (n, d) and "
-            f"(m, d); got {a.shape} and {b.shape}."
-        )
+    a, b = (np.asarray(v, np.float64) for v in _pair("frechet", x, y))
+    for name, v in (("x", a), ("y", b)):
+        if not np.isfinite(v).all():
+            raise ValueError(f"{name} of frechet has entries that are not finite.")
     c_a, c_b = (np.atleast_2d(np.cov(v, rowvar=False)) for v in (a, b))
     values, vectors = np.linalg.eigh(c_a)
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
@@ -87,11 +82,17 @@ def frechet_infinity(
 
     Reference: Chong and Forsyth (2020), arXiv 1911.07023.
     """
+    x, y = _pair("frechet_infinity", x, y)
+    checks.random_key("key", key)
+    sizes, repeats = (
+        checks.whole("sizes", sizes, least=2),
+        checks.whole("repeats", repeats),
+    )
     n, d = x.shape
-    if n < 8 * (d + 1) or sizes < 2 or repeats < 1:
+    if n < 8 * (d + 1):
         raise ValueError(
-            f"frechet_infinity needs at least {8 * (d + 1)} vectors of {d} numbers, "
-            f"2 sizes and 1 repeat; got {n}, {sizes} and {repeats}."
+            f"frechet_infinity needs at least {8 * (d + 1)} vectors of {d} numbers; "
+            f"got {n}."
         )
     inverse = np.linspace(4 / n, 1 / n, sizes)
     counts = np.round(1 / inverse).astype(int)
@@ -122,8 +123,9 @@ def sliced_wasserstein(
 
     Reference: Rabin, Peyre, Delon and Bernot (2011); Bonneel et al. (2015).
     """
-    _check("sliced_wasserstein", x, y)
-    return _sliced(jnp.asarray(x), jnp.asarray(y), key, projections)
+    x, y = _pair("sliced_wasserstein", x, y)
+    projections = checks.whole("projections", projections)
+    return _sliced(x, y, checks.random_key("key", key), projections)
 
 
 @partial(jax.jit, static_argnums=3)
@@ -154,8 +156,7 @@ def energy_distance(x: Float[Arr, "n d"], y: Float[Arr, "m d"]) -> jax.Array:
 
     Reference: Szekely and Rizzo (2013).
     """
-    _check("energy_distance", x, y)
-    return _energy(jnp.asarray(x), jnp.asarray(y))
+    return _energy(*_pair("energy_distance", x, y))
 
 
 @jax.jit
@@ -179,8 +180,9 @@ def mmd(
 
     Reference: Gretton et al. (2012), equation 3.
     """
-    _check("mmd", x, y)
-    return _mmd(jnp.asarray(x), jnp.asarray(y), bandwidth)
+    if not isinstance(bandwidth, Tracer):
+        checks.real("bandwidth", bandwidth, above=0)
+    return _mmd(*_pair("mmd", x, y), bandwidth)
 
 
 @jax.jit
@@ -197,7 +199,9 @@ def _mean_over_pairs(f, x, y):
     return jnp.mean(jax.lax.map(row, x, batch_size=min(_ROWS, len(x))))
 
 
-def _check(name, x, y):
+def _pair(name: str, x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+    """Both sets as JAX arrays of floats, after checking their form."""
+    x, y = checks.samples("x", x), checks.samples("y", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(
             f"{name} compares two sets of vectors, (n, d) and (m, d); got {x.shape} "
@@ -207,3 +211,4 @@ def _check(name, x, y):
         raise ValueError(
             f"{name} needs at least 2 vectors of each; got {len(x)} and {len(y)}."
         )
+    return x, y

@@ -8,16 +8,29 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from bespoke_jax._types import Scalar, State
+from bespoke_jax.core import checks
 
 
-@jax.jit
 def errors(x: State, y: State) -> jax.Array:
     """Per-sample RMS differences e_i, shape (batch,), in the data's units.
 
     Computed in float32 or better; sums and differences of equal arrays are exactly 0.
+
+    Raises:
+        ValueError: x or y is no array of numbers (batch, *shape), or their shapes
+            differ; so do all functions of errors.
     """
+    x, y = checks.samples("x", x), checks.samples("y", y)
+    if x.shape != y.shape:
+        raise ValueError(f"x and y must have one shape; got {x.shape} and {y.shape}.")
+    return _errors(x, y)
+
+
+@jax.jit
+def _errors(x, y):
     dtype = jnp.promote_types(jnp.result_type(x, y), jnp.float32)
     difference = jnp.asarray(x, dtype) - jnp.asarray(y, dtype)
     return jnp.sqrt(jnp.mean(difference**2, axis=tuple(range(1, difference.ndim))))
@@ -38,6 +51,8 @@ def psnr(x: State, y: State, *, data_range: Scalar = 2.0) -> jax.Array:
         x, y: (batch, *shape) samples and the exact ones.
         data_range: largest minus smallest value of the data, 2 for [-1, 1].
     """
+    if not isinstance(data_range, Tracer):
+        checks.real("data_range", data_range, above=0)
     return 20 * jnp.log10(data_range / rmse(x, y))
 
 
@@ -52,10 +67,13 @@ def flip_rate(x: State, y: State, *, fraction: Scalar = 0.1) -> jax.Array:
     Raises:
         ValueError: fewer than two samples.
     """
-    if x.shape[0] < 2:
-        raise ValueError(f"flip_rate needs at least 2 samples; got {x.shape[0]}.")
-    apart = jnp.median(errors(y, jnp.roll(y, 1, axis=0)))
-    return jnp.mean(errors(x, y) > fraction * apart)
+    e = errors(x, y)
+    if e.size < 2:
+        raise ValueError(f"flip_rate needs at least 2 samples; got {e.size}.")
+    if not isinstance(fraction, Tracer):
+        checks.real("fraction", fraction, above=0)
+    apart = jnp.median(errors(y, jnp.roll(jnp.asarray(y), 1, axis=0)))
+    return jnp.mean(e > fraction * apart)
 
 
 class Summary(NamedTuple):
@@ -92,11 +110,9 @@ def summary(
 
     Reference: Efron (1979), bootstrap methods.
     """
-    if resamples < 1 or not 0 < level < 1:
-        raise ValueError(
-            "summary needs resamples >= 1 and a level in (0, 1); got "
-            f"{resamples} and {level}."
-        )
+    resamples = checks.whole("resamples", resamples)
+    level = checks.real("level", level, above=0, below=1)
+    checks.random_key("key", key)
     e = errors(x, y)
     draw = lambda key: jnp.mean(jax.random.choice(key, e, e.shape))
     means = jax.lax.map(draw, jax.random.split(key, resamples))

@@ -11,10 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from bespoke_jax._types import Scalar
+from bespoke_jax.core import checks
 from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
-from bespoke_jax.paths import Paths
+from bespoke_jax.paths import Paths, check_paths
 from bespoke_jax.solver import sample
 from bespoke_jax.table import Solver, check_form
 
@@ -106,11 +107,14 @@ def work_precision(
         ValueError: no solver, a malformed one, one that ends at another time than the
             paths, two of one name and NFE, or a number out of range.
     """
-    if paths.size < 2 or batch_size < 1 or repeats < 1 or keep < 0:
-        raise ValueError(
-            "work_precision needs at least 2 paths, batch_size >= 1, repeats >= 1 and "
-            f"keep >= 0; got {paths.size}, {batch_size}, {repeats} and {keep}."
-        )
+    check_paths(paths)
+    if paths.size < 2:
+        raise ValueError(f"work_precision needs at least 2 paths; got {paths.size}.")
+    batch_size = checks.whole("batch_size", batch_size)
+    repeats = checks.whole("repeats", repeats)
+    keep = checks.whole("keep", keep, least=0)
+    seed = checks.whole("seed", seed, least=0, most=2**32 - 1)
+    checks.real("data_range", data_range, above=0)
     field = as_field(field)
     size = min(batch_size, paths.size)
     noises = (paths.x0, paths.c)
@@ -161,8 +165,14 @@ _SAMPLE = jax.jit(lambda field, solver, x0, c: sample(field, solver, x0, c=c))
 
 
 def _flat(solvers, interval: tuple[float, float]) -> list[tuple[str, Solver]]:
+    expected = "a dict of names to solvers, or to lists of solvers"
+    checks.instance("solvers", solvers, Mapping, expected)
     tasks = []
     for name, given in solvers.items():
+        if not isinstance(given, Solver | list | tuple):
+            raise ValueError(
+                f"solvers must be {expected}; got {name}: {checks.shown(given)}."
+            )
         for solver in [given] if isinstance(given, Solver) else given:
             form = check_form(solver)
             own = float(form.t[0]), float(form.end)

@@ -19,6 +19,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from bespoke_jax._types import Schedule
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import evaluate, to_batch
 from bespoke_jax.fields import change_schedule, jumps_of, schedule_of
 from bespoke_jax.schedules import Cosine, joints
@@ -80,7 +81,8 @@ def frame_of(
 ) -> Frame:
     """The frame that suits a field, with the jumps strictly between start and end."""
     schedule, known = schedule_of(field), jumps_of(field)
-    times = {float(t) for t in jumps}
+    given = np.ravel(checks.numbers("jumps", jumps)).tolist()
+    times = {checks.real("each of jumps", t) for t in given}
     if len(known) <= _MOST_JUMPS:
         times |= {float(t) for t in known}
     low, high = min(start, end), max(start, end)

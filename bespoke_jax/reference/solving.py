@@ -1,7 +1,6 @@
 """The public calls: `solve`, `solve_at` inside compiled code, and `invert`."""
 
 import time
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,10 @@ from tqdm import tqdm
 
 from bespoke_jax._types import Conditioning, State
 from bespoke_jax.checkpoint import Checkpoints, fingerprint
+from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field, as_states, evaluate
-from bespoke_jax.paths import Control, Paths
+from bespoke_jax.families.family import check_interval
+from bespoke_jax.paths import Control, Paths, check_paths
 from bespoke_jax.reference import pipeline
 from bespoke_jax.reference.adaptive import METHODS, solve_each
 from bespoke_jax.reference.budget import Budget
@@ -176,9 +177,11 @@ def solve_at(
 
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2.
     """
-    times = jnp.asarray(times, paths.x0.dtype)
+    check_paths(paths)
+    times = jnp.asarray(checks.numbers("times", times), paths.x0.dtype)
+    control = _control(rtol, atol, method, max_steps)
     solved = solve_each(
-        field, paths.x0, paths.c, times, rtol, atol,
+        as_field(field), paths.x0, paths.c, times, control.rtol, control.atol,
         method=METHODS[method], max_steps=max_steps,
     )  # fmt: skip
     states = jnp.swapaxes(solved.states, 0, 1)
@@ -203,17 +206,20 @@ def _ground_truth(
     seconds: float | int | None = None,
 ) -> Paths:
     began = time.perf_counter()
-    total = None if evaluations is None else int(evaluations)
-    if seconds is not None and not seconds > 0:
-        raise ValueError(f"seconds must be positive, or None; got {seconds}.")
+    total = None
+    if evaluations is not None:
+        total = int(checks.real("evaluations, or None,", evaluations, above=0))
+    if seconds is not None:
+        seconds = checks.real("seconds, or None,", seconds, above=0)
+    folder = None if directory is None else checks.path("directory", directory)
     budget = Budget(total, pipeline.LOOKING, seconds)
     look = pipeline.look_at(problem, samples)
     budget.spend(look.evaluations)
     store, cached = None, lambda step, compute: compute()
-    if directory is not None:
+    if folder is not None:
         settings = _settings(problem, samples, times, dense, batch_size, total)
         settings["field"] = look.rounding.probe
-        store = Checkpoints(Path(directory), settings, keep=None)
+        store = Checkpoints(folder, settings, keep=None)
         cached = store.cached
     with tqdm(
         total=samples.size,
@@ -262,14 +268,12 @@ def _settings(
 
 
 def _control(rtol: float, atol: float, method: str, max_steps: int) -> Control:
-    if method not in METHODS:
-        near = get_close_matches(method, METHODS, n=2) or list(METHODS)
-        raise ValueError(f"method must be one of {near}; got {method!r}.")
-    if not (rtol > 0 and atol > 0):
-        raise ValueError(f"rtol and atol must be positive; got {rtol} and {atol}.")
-    if max_steps < 1:
-        raise ValueError(f"max_steps must be at least 1; got {max_steps}.")
-    return Control(float(rtol), float(atol), method, int(max_steps))
+    return Control(
+        checks.real("rtol", rtol, above=0),
+        checks.real("atol", atol, above=0),
+        checks.known("method", method, METHODS),
+        checks.whole("max_steps", max_steps, most=2**31 - 1),
+    )
 
 
 def _checked(
@@ -281,12 +285,8 @@ def _checked(
     *,
     name: str = "x0",
 ) -> jax.Array:
-    if not 0 < float(end) <= 1:
-        raise ValueError(f"end must lie in (0, 1]; got {end}.")
-    if not 0 <= float(start) < float(end):
-        raise ValueError(f"start must lie in [0, end = {end}); got {start}.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+    check_interval(start, end)
+    checks.whole("batch_size", batch_size)
     x0 = as_states(x0, c, name=name)
     finite = np.asarray(jnp.isfinite(x0).reshape(x0.shape[0], -1).all(1))
     if not finite.all():
@@ -299,10 +299,11 @@ def _times(times: Any, start: float, end: float) -> np.ndarray:
     """start, the times in between, end."""
     if times is None:
         return np.array([start, end])
-    times = np.asarray(times, np.float64)
+    times = np.asarray(checks.numbers("times", times), np.float64)
     if times.ndim != 1 or not (np.diff(times) > 0).all():
         raise ValueError(
-            f"times must be an increasing sequence of numbers; got {times}."
+            "times must be an increasing sequence of numbers; got "
+            f"{checks.shown(times)}."
         )
     if times.size and not (start <= times[0] and times[-1] <= end):
         raise ValueError(

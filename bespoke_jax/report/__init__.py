@@ -17,8 +17,9 @@ from typing import Any
 import jax
 
 from bespoke_jax._version import __version__
+from bespoke_jax.core import checks
 from bespoke_jax.metrics import Point
-from bespoke_jax.paths import Paths, take
+from bespoke_jax.paths import Paths, check_paths, take
 from bespoke_jax.report import html
 from bespoke_jax.report.advice import best, cautions, is_fitted, on_front, recommend
 from bespoke_jax.report.columns import COLUMNS, LEGEND
@@ -58,6 +59,16 @@ def write(
     Raises:
         ValueError: no points, or points without samples.
     """
+    file = checks.path("path", path)
+    checks.instance("points", points, list | tuple, "what work_precision returns")
+    for point in points:
+        checks.instance("each of points", point, Point, "of work_precision")
+    check_paths(paths)
+    checks.real("data_range", data_range, above=0)
+    for name, text in (("title", title), ("note", note)):
+        checks.instance(name, text, str, "text")
+    if schedule is not None:
+        checks.schedule("schedule", schedule)
     if not points or not all(len(p.samples) for p in points):
         raise ValueError(
             "a report needs points with samples: pass keep=8 or more to "
@@ -97,7 +108,6 @@ def write(
         name = f"{nfe} network evaluations"
         sections.append(html.fold(name, parts, is_open=nfe == opened))
     sections.append(html.paragraph(_where(), quiet=True))
-    file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(html.page(title, sections), "utf-8")
     return file

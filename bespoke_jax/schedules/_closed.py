@@ -8,7 +8,6 @@ branch on `xp.real(t)` and use functions that NumPy defines for complex numbers.
 """
 
 import abc
-import math
 from typing import Any
 
 import jax
@@ -17,6 +16,7 @@ import numpy as np
 from jaxtyping import Int
 
 from bespoke_jax._types import Arr, Times
+from bespoke_jax.core.checks import real
 
 _STEP = 1e-100
 
@@ -117,8 +117,13 @@ class RatioPath(ClosedForm):
         return self._time_at_nsr(xp, xp.exp(-l))
 
 
-def positive(owner: str, **parameters: float | int) -> None:
-    """Raise ValueError unless every named parameter is a finite number above 0."""
-    for name, value in parameters.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{owner}: {name} must be finite and above 0; got {value}")
+def positive(path: Any, *names: str) -> None:
+    """Hold the named parameters of a path as Python numbers.
+
+    Raises ValueError unless every one is a finite number above 0.
+    """
+    for name in names:
+        value = getattr(path, name)
+        number = real(f"{type(path).__name__}: {name}", value, above=0)
+        if not isinstance(value, float | int):  # of NumPy or JAX
+            object.__setattr__(path, name, number)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax._types import Schedule
+from bespoke_jax.core.checks import real
 from bespoke_jax.schedules._host import on_host
 
 _METHODS = ("__call__", "rates", "nsr", "log_snr", "time_at_nsr", "time_at_log_snr")
@@ -33,6 +34,7 @@ def check(schedule: Any, *, rtol: float | int = 1e-5) -> Schedule:
         ValueError: at the first disagreement, with its time, what was expected and what
             came; or where a method is missing or fails.
     """
+    rtol = real("rtol", rtol, above=0)
     name = type(schedule).__name__
     missing = [m for m in _METHODS if not callable(getattr(schedule, m, None))]
     if isinstance(schedule, type) or missing:

@@ -21,7 +21,7 @@ class CosineVP(RatioPath):
     s: float | int = 0.008
 
     def __post_init__(self):
-        positive("CosineVP", s=self.s)
+        positive(self, "s")
 
     @property
     def _k(self):

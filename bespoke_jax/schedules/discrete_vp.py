@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax._types import Arr
+from bespoke_jax.core.checks import numbers
 from bespoke_jax.schedules._closed import AnyTimes, ClosedForm, floating
 
 _ROUNDING = 2.0**-24
@@ -65,7 +66,8 @@ class DiscreteVP(ClosedForm):
     alphas_bar: Sequence[float] | Float[Arr, " N"]
 
     def __post_init__(self):
-        bar = np.asarray(self.alphas_bar, np.float64)
+        given = numbers("DiscreteVP: alphas_bar", self.alphas_bar)
+        bar = np.asarray(given, np.float64)
         if bar.ndim != 1 or bar.size == 0:
             raise ValueError(
                 "DiscreteVP: alphas_bar must be a non-empty one-dimensional array; "

@@ -24,9 +24,7 @@ class EDM(ClosedForm):
     rho: float | int = 7.0
 
     def __post_init__(self):
-        positive(
-            "EDM", sigma_min=self.sigma_min, sigma_max=self.sigma_max, rho=self.rho
-        )
+        positive(self, "sigma_min", "sigma_max", "rho")
         if self.sigma_min >= self.sigma_max:
             raise ValueError(
                 "EDM: sigma_min must be below sigma_max; "

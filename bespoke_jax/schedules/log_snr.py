@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from bespoke_jax.core.checks import shown
 from bespoke_jax.schedules._host import on_host
 from bespoke_jax.schedules.path import Path
 
@@ -27,7 +28,17 @@ class LogSNR(Path):
     gamma: Callable[[Any], Any]
 
     def __post_init__(self):
-        first, last = (float(on_host(self.gamma, end)) for end in (0.0, 1.0))
+        if not callable(self.gamma) or isinstance(self.gamma, type):
+            raise ValueError(
+                f"LogSNR: gamma must be a function of time; got {shown(self.gamma)}."
+            )
+        try:
+            first, last = (float(on_host(self.gamma, end)) for end in (0.0, 1.0))
+        except Exception as error:
+            raise ValueError(
+                "LogSNR: gamma must be an elementwise function of time in jax.numpy; "
+                f"it raised {type(error).__name__}: {str(error).splitlines()[:1]}"
+            ) from error
         if not first > last:
             raise ValueError(
                 "LogSNR: gamma must fall from noise (t = 0) to data (t = 1); got "

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from bespoke_jax._types import Schedule
+from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.schedules._closed import AnyTimes, positive
 
 
@@ -28,7 +29,8 @@ class Scaled:
     sigma_0: float | int = 5.0
 
     def __post_init__(self):
-        positive("Scaled", sigma_0=self.sigma_0)
+        static_schedule("Scaled: base", self.base)
+        positive(self, "sigma_0")
 
     @property
     def joints(self) -> Any:

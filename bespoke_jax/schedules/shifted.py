@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bespoke_jax._types import Schedule
+from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.schedules._closed import AnyTimes, positive
 from bespoke_jax.schedules.scaled import as_times, joints
 
@@ -30,7 +31,8 @@ class Shifted:
     shift: float | int = 3.0
 
     def __post_init__(self):
-        positive("Shifted", shift=self.shift)
+        static_schedule("Shifted: base", self.base)
+        positive(self, "shift")
 
     @property
     def joints(self) -> Any:

@@ -50,7 +50,7 @@ class VP(ClosedForm):
     beta_max: float | int = 20.0
 
     def __post_init__(self):
-        positive("VP", beta_min=self.beta_min, beta_max=self.beta_max)
+        positive(self, "beta_min", "beta_max")
         if self.beta_min > self.beta_max:
             raise ValueError(
                 "VP: beta_min must not exceed beta_max; "

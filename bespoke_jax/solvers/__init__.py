@@ -5,11 +5,10 @@ README's table and the contract tests.
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from bespoke_jax._types import Count, Number
-from bespoke_jax.grids._checks import whole
+from bespoke_jax.core import checks
 from bespoke_jax.solvers._scire import recursive_difference
 from bespoke_jax.solvers.adams_bashforth import adams_bashforth
 from bespoke_jax.solvers.ddim import ddim
@@ -177,7 +176,6 @@ def construct(
             them unused, unless they spend a remainder on lower orders.
         schedule: the model's schedule, for solvers and grids that need it.
         grid: a grid name or explicit times; None is the constructor's own default.
-        start: time of the first state, in [0, end); 0 is noise.
         start: the time of the first state, in [0, end); None is 0, the noise.
         end: the time of the sample, in (0, 1]; None is the constructor's own default.
 
@@ -185,11 +183,13 @@ def construct(
         ValueError: an unknown name (with the nearest known ones), an nfe that does not
             pay for one step, a missing schedule, or what the constructor refuses.
     """
-    if name not in TABLE:
-        near = get_close_matches(name, TABLE, n=3) or list(TABLE)
-        raise ValueError(f"no solver is named {name!r}; nearest: {', '.join(near)}.")
+    if not isinstance(name, str) or name not in TABLE:
+        near = checks.nearest(str(name), TABLE, cutoff=0.0)
+        raise ValueError(
+            f"no solver is named {checks.shown(name)}; nearest: {', '.join(near)}."
+        )
     entry = TABLE[name]
-    steps = whole("nfe", nfe) // entry.stages
+    steps = checks.whole("nfe", nfe) // entry.stages
     if steps < 1:
         raise ValueError(
             f"{name} spends {entry.stages} evaluations a step; nfe = {nfe} pays for "

@@ -17,10 +17,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bespoke_jax._types import Count
-from bespoke_jax.grids._checks import number
+from bespoke_jax.core.checks import known, real
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._prediction import Point, Prediction
-from bespoke_jax.solvers._steps import Layout, check_variant
+from bespoke_jax.solvers._steps import Layout
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear
 
@@ -57,14 +57,15 @@ def ratios(
     r1: float | int | str, r2: float | int
 ) -> dict[int, tuple[float, ...]] | None:
     """Places of the stages by the order of the step, None for the grid's own."""
-    if r1 == "inner":
+    if isinstance(r1, str) and r1 == "inner":
         return None
-    if r1 == "paper":
+    if isinstance(r1, str) and r1 == "paper":
         return {2: (0.5,), 3: (1 / 3, 2 / 3)}
-    if isinstance(r1, str) or not 0 < number("r1", r1) < 1:
+    if isinstance(r1, str):
         raise ValueError(f'r1 must lie in (0, 1) or be "inner"; got {r1!r}.')
-    r1, r2 = number("r1", r1), number("r2", r2)
-    if not (0 < r2 < 1 and r1 != r2):
+    r1 = real("r1", r1, above=0, below=1)
+    r2 = real("r2", r2, above=0, below=1)
+    if r1 == r2:
         raise ValueError(f"r2 must lie in (0, 1) and differ from r1; got {r2!r}.")
     return {2: (r1,), 3: (r1, r2)}
 
@@ -97,7 +98,7 @@ def singlestep(
     denoise: bool,
 ) -> Solver:
     """DPM-Solver(++)-1, -2 and -3 steps, as many as `orders`."""
-    check_variant(variant, VARIANTS)
+    known("variant", variant, VARIANTS)
 
     def step(predict, x, path, j):
         s, *stages, t = path
@@ -145,7 +146,7 @@ def multistep(
     denoise: bool,
 ) -> Solver:
     """DPM-Solver(++)-2M and -3M; the first step is DDIM, the second two-step."""
-    check_variant(variant, MULTISTEP_VARIANTS)
+    known("variant", variant, MULTISTEP_VARIANTS)
 
     def step(past, t, i):
         x_t = past[0].ddim(t)

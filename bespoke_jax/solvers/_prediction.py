@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bespoke_jax.grids._checks import known
+from bespoke_jax.core import checks
 from bespoke_jax.schedules import on_host
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear, trace
@@ -57,7 +57,7 @@ Predict = Callable[[Point, Linear], Prediction]
 
 def points(schedule: Any, times: Any) -> list[Point]:
     """The path values at host times, all in one call of the schedule."""
-    known("this solver", schedule)
+    checks.schedule("schedule", schedule)
     t = np.asarray(times, np.float64)
     methods = (schedule, schedule.nsr, schedule.log_snr, schedule.rates)
     (alpha, sigma), tau, lam, rates = (on_host(method, t) for method in methods)

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bespoke_jax._types import Count
-from bespoke_jax.grids._checks import number, whole
+from bespoke_jax.core.checks import known, real, whole
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._prediction import Point, Prediction
-from bespoke_jax.solvers._steps import Layout, budget, check_variant
+from bespoke_jax.solvers._steps import Layout, budget
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import Linear
 
@@ -51,9 +51,8 @@ def recursive_difference(m: int | float) -> tuple[float, float, float]:
     phi_1(3) = 2/3 and phi_1(inf) = 1 - 1/e; phi_1 + phi_2 = 1 and, from m = 3 on,
     phi_2 + phi_3 = 1/2.
     """
-    if m != math.inf and (m < 1 or m != int(m)):
-        raise ValueError(f"m must be a positive integer or math.inf; got {m}.")
-    last = 30 if m == math.inf else int(m)  # 1 / 30! is far below rounding
+    infinite = isinstance(m, float) and m == math.inf
+    last = 30 if infinite else whole("m", m)  # 1 / 30! is far below rounding
 
     def phi(k):
         return math.fsum(
@@ -112,12 +111,9 @@ def _constant(phi: str | float | int) -> float:
     if isinstance(phi, str):
         if phi in _NAMED:
             return _NAMED[phi]
-        known = ", ".join(map(repr, [*_NAMED, "official"]))
-        raise ValueError(f"phi must be {known} or a number above 0; got {phi!r}.")
-    phi = number("phi", phi)
-    if not (math.isfinite(phi) and phi > 0):
-        raise ValueError(f"phi must be finite and above 0; got {phi}.")
-    return phi
+        names = ", ".join(map(repr, [*_NAMED, "official"]))
+        raise ValueError(f"phi must be {names} or a number above 0; got {phi!r}.")
+    return real("phi", phi, above=0)
 
 
 def singlestep(
@@ -134,8 +130,7 @@ def singlestep(
     denoise: bool,
 ) -> Solver:
     """SciRE-V1-2, -3, V2-2 or -3 with the step orders of the budget."""
-    if stage not in ("paper", "taylor"):
-        raise ValueError(f'stage must be "paper" or "taylor"; got {stage!r}.')
+    known("stage", stage, ("paper", "taylor"))
     phi_1 = singlestep_phi(phi, nfe, order)
     phi_1(0)  # a bad phi is told even where only first-order steps are taken
     geometric = r1 == "geometric" and order == 2
@@ -175,7 +170,7 @@ def singlestep(
 def ratios(r1, r2, order):
     if r1 == "inner":
         return None
-    places = () if isinstance(r1, str) else (number("r1", r1), number("r2", r2))
+    places = () if isinstance(r1, str) else (real("r1", r1), real("r2", r2))
     if not places or places[0] == places[1] or not all(0 < r < 1 for r in places):
         raise ValueError(
             'r1 and r2 must be different numbers in (0, 1), or r1 "inner"; got '
@@ -196,7 +191,7 @@ def multistep(
     denoise: bool,
 ) -> Solver:
     """SciRE-V1-2m, -3m, V2-2m or -3m; all step ratios are in tau, as the program's."""
-    check_variant(variant, ("official", "iclr"))
+    known("variant", variant, ("official", "iclr"))
     phi_1 = multistep_phi(phi, nfe, order)
 
     def step(past, t, i):

@@ -9,7 +9,7 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax._types import Count
-from bespoke_jax.grids._checks import whole
+from bespoke_jax.core.checks import known, shown, whole
 from bespoke_jax.schedules import on_host
 from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, run
 from bespoke_jax.table import Solver
@@ -66,8 +66,7 @@ def budget(nfe: Count, order: int, mode: str) -> list[int]:
     agile: all of nfe; the remainder goes to lower orders at the end, as in
     DPM-Solver-fast (Lu et al., 2022, arXiv 2206.00927, section 3.4).
     """
-    if mode not in ("fixed", "agile"):
-        raise ValueError(f'mode must be "fixed" or "agile"; got {mode!r}.')
+    known("mode", mode, ("fixed", "agile"))
     nfe = whole("nfe", nfe)
     if nfe < (order if mode == "fixed" else 1):
         raise ValueError(
@@ -213,15 +212,8 @@ def multistep(
     return run(layout.schedule, recursion, last=path[-1], denoise=denoise)
 
 
-def check_order(order: int, known: tuple[int, ...]) -> int:
+def check_order(order: int, orders: tuple[int, ...]) -> int:
     """The order if it is one of those known."""
-    if type(order) is not int or order not in known:
-        raise ValueError(f"order must be one of {known}; got {order!r}.")
+    if type(order) is not int or order not in orders:
+        raise ValueError(f"order must be one of {orders}; got {shown(order)}.")
     return order
-
-
-def check_variant(variant: str, known: tuple[str, ...]) -> str:
-    """The variant if it is one of those known."""
-    if variant not in known:
-        raise ValueError(f"variant must be one of {known}; got {variant!r}.")
-    return variant

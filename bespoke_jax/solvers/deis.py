@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from bespoke_jax._types import Count, Number
+from bespoke_jax.core.checks import known
 from bespoke_jax.schedules import joints, on_host
 from bespoke_jax.solvers._prediction import Point
-from bespoke_jax.solvers._steps import Layout, check_order, check_variant, multistep
+from bespoke_jax.solvers._steps import Layout, check_order, multistep
 from bespoke_jax.solvers.ipndm import ipndm_v
 from bespoke_jax.table import Solver
 
@@ -64,7 +65,7 @@ def deis_tab(
         ValueError: an argument out of range.
     """
     check_order(order, (0, 1, 2, 3))
-    check_variant(variant, ("time", "log_snr"))
+    known("variant", variant, ("time", "log_snr"))
     in_time = variant == "time"
     coordinate: Callable[[Point], float] = lambda p: p.t if in_time else p.lam
 

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from bespoke_jax._types import Count, Number
+from bespoke_jax.core.checks import known
 from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import NOISE
 from bespoke_jax.solvers._steps import Layout, budget, check_order
@@ -140,8 +141,7 @@ def dpm_solver_fast(
     Other arguments and errors as `dpm_solver_2`.
     """
     check_order(order, (2, 3))
-    if r1 not in ("paper", "inner"):
-        raise ValueError(f'r1 must be "paper" or "inner"; got {r1!r}.')
+    known("r1", r1, ("paper", "inner"))
     orders = budget(nfe, order, "agile")
     return _singlestep(
         Layout(schedule, grid, start, end), orders, r1, 2 / 3, variant, denoise

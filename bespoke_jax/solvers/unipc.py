@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from bespoke_jax._types import Count, Number
+from bespoke_jax.core.checks import known
 from bespoke_jax.solvers._exponential import DATA, NOISE, phi
 from bespoke_jax.solvers._prediction import run
-from bespoke_jax.solvers._steps import Layout, check_order, check_variant
+from bespoke_jax.solvers._steps import Layout, check_order
 from bespoke_jax.table import Solver
 
 
@@ -65,9 +66,8 @@ def unipc(
         ValueError: an argument out of range.
     """
     check_order(order, (1, 2, 3))
-    check_variant(variant, ("bh1", "bh2", "vary_coeff"))
-    if prediction not in ("data", "noise"):
-        raise ValueError(f'prediction must be "data" or "noise"; got {prediction!r}.')
+    known("variant", variant, ("bh1", "bh2", "vary_coeff"))
+    known("prediction", prediction, ("data", "noise"))
     kind = DATA if prediction == "data" else NOISE
     path = Layout(schedule, grid, start, end).points(nfe)
 
