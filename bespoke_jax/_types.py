@@ -12,8 +12,8 @@ from jaxtyping import Float, PyTree
 
 Arr = jax.Array | np.ndarray
 
-Number = float | int | np.number
-"""A real number of Python or NumPy."""
+Number = float | int | np.number | Float[Arr, ""]
+"""A real number of Python, NumPy or JAX."""
 
 Count = int | np.integer
 """A whole number of Python or NumPy."""

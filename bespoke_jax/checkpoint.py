@@ -37,7 +37,9 @@ def fingerprint(tree: Any) -> str:
     """
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
-        if jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key):
+        if isinstance(leaf, jax.Array) and jnp.issubdtype(
+            leaf.dtype, jax.dtypes.prng_key
+        ):
             leaf = jax.random.key_data(leaf)
         array = np.asarray(leaf)
         digest.update(f"{array.shape}{array.dtype}".encode())

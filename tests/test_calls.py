@@ -21,6 +21,7 @@ X = jax.random.normal(jax.random.key(0), (8, 8))
 EULER = bj.solvers.euler(steps=2)
 
 
+@pytest.mark.slow
 def test_every_time_is_one_number_per_sample():
     seen = []
 
@@ -68,6 +69,7 @@ def test_a_low_precision_velocity_serves_states_of_full_precision(dtype):
     np.testing.assert_allclose(out, 0.25, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_an_equinox_module_is_a_field_everywhere():
     class Field(eqx.Module):
         mlp: eqx.nn.MLP

@@ -1,10 +1,12 @@
-"""What a card takes and what it is given: schedules of all kinds, and mutated files."""
+"""What a card is given: schedules, arrays of all kinds, old and mutated files."""
 
 import copy
 import dataclasses
 import json
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_card import midpoint_solver, path, same_bits
@@ -88,6 +90,32 @@ def test_schedules_do_not_nest_without_end(tmp_path):
         schedule = schedules.Scaled(schedule)
     with pytest.raises(ValueError, match="at most 8 schedules within schedules"):
         card.save(tmp_path / "a.json", midpoint_solver(), schedule=schedule)
+
+
+def test_cards_of_format_1_are_read_bit_for_bit(path, tmp_path):
+    """Without judge and paths, which they do not record."""
+    data = json.loads(path.read_text("utf-8"))
+    data["format_version"] = 1
+    del data["validation"]["judge"], data["validation"]["paths"]
+    (tmp_path / "old.json").write_text(json.dumps(data), "utf-8")
+    old, new = card.load(tmp_path / "old.json"), card.load(path)
+    assert (old.judge, old.paths) == (None, None)
+    assert all(map(same_bits, old.solver, new.solver))
+    assert old._replace(judge="median", paths=102, solver=new.solver) == new
+
+
+def test_solvers_of_jax_arrays_are_stored_and_bfloat16_is_refused_in_words(tmp_path):
+    solver = midpoint_solver()
+    on_device = jax.tree.map(jnp.asarray, solver)
+    path = card.save(tmp_path / "a.json", on_device)
+    assert all(map(same_bits, card.load(path).solver, solver))
+    # A float64 end beside float32 rows is rounded, as `sample` would.
+    mixed = midpoint_solver(np.float32)._replace(end=np.float64(0.999))
+    path = card.save(tmp_path / "a.json", mixed)
+    assert card.load(path).solver.end == np.float32(0.999)
+    half = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.bfloat16), solver)
+    with pytest.raises(ValueError, match="bfloat16.*cast it with"):
+        card.save(tmp_path / "b.json", half)
 
 
 # Seeds of mutated cards. Each is a whole card or one sentence.

@@ -83,7 +83,7 @@ def euler_card():
         ("tailor --nfe 0", "--nfe must be at least 1; got 0"),
         ("tailor --seconds -1", "--seconds must not be negative; got -1"),
         (
-            "tailor --start euler-5.json --nfe 8 --model MODEL",
+            "tailor --improve euler-5.json --nfe 8 --model MODEL",
             "euler-5.json has 5 evaluations; give a card of 8 or 7",
         ),
         ("sample", "SOLVER"),
@@ -99,7 +99,7 @@ def euler_card():
         ("sample euler --nfe 4 --n 0 --model MODEL", "at least 1; got 0"),
         (
             "sample euler-5.json --model cli_models:early",
-            "ends at t = 1, the model gaussian at 0.5",
+            "runs from t = 0 to 1, the model gaussian from 0 to 0.5",
         ),
         ("compare --nfe x", "Could not find valid parse for arguments: ['x']"),
         ("compare --model MODEL --n 1", "--n must be at least 2 and"),
@@ -307,14 +307,21 @@ def test_tailor_beats_every_start_and_starts_again_from_its_card(folder, capsys)
     assert small.solver.nfe == 2 and small.model == MODEL
     assert small.family == "nonstationary(2 NFE)"
     assert small.evaluations is not None
-    line = f"tailor --model {MODEL} --nfe 3 --paths 64 --start tailored.json"
-    assert main([*line.split(), "--evaluations", "1", "--out", "b.json"]) == 0
+    assert small.judge == "mean" and small.paths == 13
+    said = capsys.readouterr().out
+    assert f"Mean RMSE {small.rmse:.4g} at 2 NFE, on paths that chose nothing" in said
+    assert "for 64 exact paths" in said
+    line = f"tailor --model {MODEL} --nfe 3 --paths 64 --improve tailored.json"
+    assert main([*line.split(), "--evaluations", "1", "--out", "b.json"]) == 2
+    err = capsys.readouterr().err
+    assert "evaluations=1 is too little: this needs at least" in err
+    assert not (folder / "b.json").exists()
+    assert main([*line.split(), "--evaluations", "12000", "--out", "b.json"]) == 0
     larger = card.load("b.json")
-    assert larger.solver.nfe == 3 and larger.notes.startswith("tailored from given 0")
-    assert larger.rmse == pytest.approx(small.rmse, rel=1e-3)
-    out = capsys.readouterr().out
-    assert f"Validation RMSE (mean) {small.rmse:.4g} at 2 NFE" in out
-    assert "for the ground truth" in out
+    assert larger.solver.nfe == 3 and larger.notes.startswith("tailored from ")
+    assert larger.rmse is not None and larger.evaluations is not None
+    assert larger.rmse <= 1.1 * small.rmse
+    assert larger.evaluations <= 12_000
 
 
 @pytest.mark.slow

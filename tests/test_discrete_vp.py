@@ -69,6 +69,21 @@ def test_float32_at_every_level_is_float64(discrete):
         close(jax.jit(inverse)(jnp.asarray(value, jnp.float32)), t, 1e-6)
 
 
+def test_float32_times_that_were_computed_and_those_between_the_levels(discrete):
+    N = len(discrete.alphas_bar)
+    n = np.arange(1, N // 2)
+    # 1 - n / N in float32 is the level or a neighbour of it.
+    t = np.float32(1) - n.astype(np.float32) / np.float32(N)
+    want = discrete(1 - n / N)
+    for got, exact in zip(jax.jit(discrete)(jnp.asarray(t)), want, strict=True):
+        close(got, exact, 1e-6)
+    # Elsewhere the time is what float32 says it is.
+    t = np.float32((np.arange(1, N) + 0.37) / N)
+    for method, rtol in ((discrete, 1e-6), (discrete.nsr, 1e-6)):
+        got, want = jax.jit(method)(jnp.asarray(t)), method(np.float64(t))
+        close(np.stack([got]), np.stack([want]), rtol)
+
+
 def test_values_between_the_levels_are_those_of_the_definition(discrete):
     N = len(discrete.alphas_bar)
     rng = np.random.default_rng(0)
@@ -148,6 +163,7 @@ def test_zero_terminal_snr_is_algorithm_1():
             DiscreteVP(bad)
 
 
+@pytest.mark.slow
 def test_v_prediction_runs_from_pure_noise():
     zero = DDPM.zero_terminal_snr()
 

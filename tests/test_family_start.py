@@ -91,6 +91,7 @@ def smooth_time(r):
     return START + (END - START) * (0.6 * r + 0.4 * r**2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", BASES)
 def test_theorem_2_2_order_survives_a_smooth_map(base):
     """On dx/dt = -x + sin t, whose solution from any time is closed."""
@@ -163,6 +164,7 @@ def test_the_same_path_is_the_identity(old, new):
     chex.assert_trees_all_close(got, want, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [COND_OT, VP, EDM])
 @pytest.mark.parametrize(
     "name", ["euler", "midpoint", "ddim", "dpm_solver_pp_2m", "unipc"]
@@ -217,6 +219,7 @@ def late_paths(schedule, size, knots=65):
     return Paths(x0, states[:, -1], None, times, states, slopes, END, start=START)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [bj.losses.rmse_bound, bj.losses.rmse])
 def test_a_fit_from_a_later_start_halves_the_error(loss):
     fitted = bj.fit(

@@ -25,6 +25,7 @@ from jax.tree_util import Partial
 from bespoke_jax import fields, schedules
 
 
+@pytest.mark.slow
 @each_schedule
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_gives_the_exact_velocity(schedule, kind):
@@ -82,6 +83,7 @@ def test_network_times():
         close(field(t, X), jnp.full(X.shape, tau), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [4, 500, 1000])
 def test_level_names_count_the_levels_of_the_schedule(n):
     schedule = schedules.DiscreteVP(np.cumprod(1 - np.linspace(1e-4, 0.02, n)))

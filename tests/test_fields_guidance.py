@@ -53,6 +53,7 @@ def test_guidance_with_null_is_one_call():
     assert calls == [(8, 2)]
 
 
+@pytest.mark.slow
 def test_weights_and_nulls_that_belong_to_samples_travel_in_c():
     c = {"pair": LABELS, "w": jnp.array([0.0, 1.0, 2.0, 3.0])}
     c["negative"] = jax.random.normal(jax.random.key(5), (4, 2))
@@ -77,6 +78,7 @@ def test_weights_and_nulls_that_belong_to_samples_travel_in_c():
     close(np.asarray(solve(one_call, 4)), np.asarray(solve(two_calls, 3)), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_case_l_of_the_reports():
     # u = tanh(c - x) with w = 2 and the null -c.
     net = lambda t, x, c: jnp.tanh(c["c"][:, None] - x)

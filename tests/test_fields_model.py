@@ -171,6 +171,7 @@ def counting():
     return module
 
 
+@pytest.mark.slow
 def test_nnx_modules_may_write_to_their_variables():
     module = counting()
     field = fields.from_flax(module)

@@ -140,6 +140,7 @@ class Square:
         return jnp.sqrt(1 / (1 + value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entry",
     [e for e in GOLDEN["entries"] if e["family"] == "schedule_change"],

@@ -38,6 +38,7 @@ def solve(vf, args, y):
     return ys[0]
 
 
+@pytest.mark.slow
 def test_the_solution_is_that_of_diffrax():
     vf, args = network(0), {"scale": jnp.asarray(1.5)}
     want = jnp.stack([solve(vf, args, y) for y in X])

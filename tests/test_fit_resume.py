@@ -15,6 +15,7 @@ from kill import killed_until_done
 from oracles import GAUSSIAN, field
 
 import bespoke_jax as bj
+from bespoke_jax.fitting import descent
 
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3
 FIELD = field(SCHEDULE, GAUSSIAN)
@@ -42,6 +43,7 @@ def numbers(fitted):
     return jax.tree.leaves(fitted._replace(history=history))
 
 
+@pytest.mark.slow
 def test_the_same_noises_are_the_same_run_however_exact_their_ends(tmp_path):
     """Solved again elsewhere, the last digits of the truth are others."""
     paths = solved()
@@ -49,6 +51,24 @@ def test_the_same_noises_are_the_same_run_however_exact_their_ends(tmp_path):
     jitter = 1 + 1e-6 * jax.random.normal(jax.random.key(0), paths.x1.shape)
     again = fit(tmp_path, paths._replace(x1=paths.x1 * jitter))
     chex.assert_trees_all_equal(numbers(again), numbers(fitted))
+
+
+@pytest.mark.slow
+def test_a_fit_that_time_cut_short_goes_on(tmp_path, monkeypatch):
+    """To the same last state; its scores are those of what it returns."""
+    paths, whole = solved(), fit(None)
+    left = iter([1, 7, 0])  # iterations that time allows
+    with monkeypatch.context() as patch:
+        patch.setattr(descent._Clock, "fits", lambda clock, scores: next(left))
+        cut = fit(tmp_path, paths, seconds=1e6)
+    assert int(cut.state.iteration) == 8
+    rest = fit(tmp_path, paths)
+    chex.assert_trees_all_equal(rest.state, whole.state)
+    assert rest.validation_rmse < cut.validation_rmse
+    test = bj.paths.take(paths, slice(32, None))
+    x = bj.sample(FIELD, rest.solver, test.x0)
+    error = float(jnp.mean(bj.paths.rms(x - test.x1)))
+    assert rest.rmse == pytest.approx(error, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +91,7 @@ def test_other_paths_are_another_run(tmp_path, change, word):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "word"),
     [

@@ -41,7 +41,7 @@ SETTINGS = [
     ("unipc", {"order": 2, "corrector": False}, 2),
     ("unipc", {"order": 2, "variant": "bh1"}, 3),
     ("unipc", {"order": 2, "prediction": "noise"}, 3),
-    ("unipc", {"variant": "vary_coeff"}, 3),
+    ("unipc", {"order": 2, "variant": "vary_coeff"}, 3),
     ("deis_tab", {"order": 1}, 2),
     ("deis_tab", {"order": 2}, 3),
     ("deis_rho_ab", {"order": 2}, 3),

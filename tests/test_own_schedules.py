@@ -118,6 +118,7 @@ def test_alpha_and_sigma_give_what_the_closed_forms_give(own, ours):
         np.testing.assert_allclose(back, TIMES, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [Linear(), OwnVP(), Exploding(), LogSNR(gamma)])
 def test_numerical_inverses_on_the_host_in_jit_and_in_reverse(schedule):
     t = np.array([[0.0, 1e-5, 0.02, 0.3], [0.5, 0.77, 0.99, 1.0]])
@@ -157,6 +158,7 @@ def test_the_host_is_float64_also_without_x64_and_inside_a_trace():
         assert abs(float(build(jnp.float32(1))) / want - 1) < 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("own", "ours"), EQUAL, ids=name)
 def test_every_solver_is_that_of_the_equal_closed_path(own, ours):
     for solver in bj.solvers.TABLE:
@@ -173,7 +175,7 @@ def test_fields_of_an_own_schedule_end_where_the_exact_flow_does():
         u, end = field(own, GAUSSIAN), 0.99
         solver = bj.solvers.unipc(own, nfe=40, end=end)
         want = gaussian_flow(own, GAUSSIAN, x0, 0.0, end)
-        np.testing.assert_allclose(bj.sample(u, solver, x0), want, atol=3e-4)
+        np.testing.assert_allclose(bj.sample(u, solver, x0), want, atol=1e-3)
 
 
 def test_change_schedule_takes_a_bare_schedule():

@@ -94,3 +94,17 @@ def test_starts_are_diverse_in_method():
         [("a", "x"), ("a", "y"), ("b", "x"), ("c", "y"), ("d", "x")]
     )]  # fmt: skip
     assert [s.name for s in diverse(starts, 3)] == ["a, x", "b, x", "c, y"]
+
+
+def test_a_late_race_keeps_what_it_has_measured():
+    quality, measured = [3.0, 1.0, 2.0, 0.5], []
+
+    def errors(start, first, last):
+        measured.append(start)
+        return np.full(last - first, quality[start])
+
+    plan = rungs(4, 8, 2, math.inf)
+    late = lambda: len(measured) >= 3
+    result = race([0, 1, 2, 3], plan, errors, np.mean, late=late, progress=False)
+    assert result.order == [1, 2, 0] and result.scores == [1.0, 2.0, 3.0]
+    assert result.dropped == [(3, "there was no time to measure it")]

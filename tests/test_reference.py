@@ -23,6 +23,7 @@ def paths():
     )
 
 
+@pytest.mark.slow
 def test_end_points_are_the_closed_form(paths):
     exact = gaussian_flow(SCHEDULE, GAUSSIAN, X0, 0.0, END)
     error = rms(paths.x1 - exact)
@@ -125,6 +126,7 @@ def test_split_and_take(paths):
         split(paths, 1.5)
 
 
+@pytest.mark.slow
 def test_a_failed_solve_names_samples_time_and_tolerance():
     def blows_up(t, x):  # x' = x^2 reaches infinity at t = 1 / x(0)
         return x**2

@@ -55,6 +55,7 @@ def test_everything_that_is_spent_is_counted(method, dense):
     assert paths.stats.evaluations == sum(calls)
 
 
+@pytest.mark.slow
 def test_evaluations_are_those_of_single_solves(alone):
     calls, counted = counting(FIELD)
     ts, tol = jnp.array([0.0, 1.0]), jnp.asarray(1e-5)
@@ -106,6 +107,7 @@ def test_the_least_budget_that_is_named_works(dense):
     assert paths.certificate.samples >= 1
 
 
+@pytest.mark.slow
 def test_a_budget_that_does_not_pay_for_all_says_so():
     with pytest.warns(UserWarning, match=r"pays for \d+ of 40 paths.*would cost about"):
         bj.reference.solve(FIELD, X0, evaluations=2000, dense=False, progress=False)

@@ -59,6 +59,7 @@ class _Wrong(diffrax.AbstractERK):
         return 5
 
 
+@pytest.mark.slow
 def test_a_wrong_method_is_found_out(monkeypatch):
     field = oracles.field(bj.schedules.CondOT(), oracles.GAUSSIAN)
     good = _solve(field)
@@ -72,12 +73,14 @@ def test_a_wrong_method_is_found_out(monkeypatch):
     assert error / 1.5 < bad.certificate.endpoint < 1.5 * error
 
 
+@pytest.mark.slow
 def test_a_kink_that_nobody_named_is_found_out():
     kinked = lambda t, x: 40 * jnp.sign(x - 0.1) * jnp.sign(t - 0.3)[:, None] - x
     with pytest.warns(UserWarning, match="less accurate|resolves"):
         _solve(kinked, rtol=1e-4, atol=1e-4, max_steps=100_000)
 
 
+@pytest.mark.slow
 def test_float32_at_1e_9_is_below_what_it_resolves():
     net = lambda t, x: -x.astype(jnp.float32) * (1 + t.astype(jnp.float32))[:, None]
     with pytest.warns(UserWarning, match="is below what float32 resolves"):
@@ -111,6 +114,7 @@ def test_a_smooth_field_of_float64_has_no_other_noise():
     assert rounding(field, x0, None, 0.0, END).relative < 1e-12
 
 
+@pytest.mark.slow
 def test_a_bfloat16_field_is_told_what_means_something():
     field = lambda t, x: (-x.astype(jnp.bfloat16)).astype(jnp.float32)
     x0 = noises(8, jnp.float32, 16)
@@ -125,6 +129,7 @@ def test_a_bfloat16_field_is_told_what_means_something():
     assert cheap.stats.nfe_mean < 40
 
 
+@pytest.mark.slow
 def test_paths_with_a_certificate_go_through_compiled_code():
     paths = _solve(lambda t, x: -x)
     double = jax.jit(lambda p: p._replace(x1=2 * p.x1))(paths)

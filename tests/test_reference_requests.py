@@ -28,6 +28,7 @@ def three():
     return solve(), solve(dense=False), solve(times=[0.25, 0.5])
 
 
+@pytest.mark.slow
 def test_end_points_cost_the_solves_and_the_certificate_alone(three):
     dense, ends, some = three
     assert ends.knots is None and ends.states is None and ends.slopes is None
@@ -91,6 +92,7 @@ def test_a_start_later_than_noise(start):
     np.testing.assert_allclose(curve.departure[0], want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_start_on_a_discrete_schedule():
     field = noise_model(DISCRETE, oracles.GAUSSIAN)
     x = jnp.asarray(exact_ends(DISCRETE, oracles.GAUSSIAN, X0, 0.0, 0.4))
@@ -99,6 +101,7 @@ def test_a_start_on_a_discrete_schedule():
     np.testing.assert_allclose(paths.x1, want, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [VP, DISCRETE], ids=["vp", "discrete"])
 def test_the_way_back(schedule):
     field = noise_model(schedule, oracles.GAUSSIAN)

@@ -36,6 +36,7 @@ def test_a_discrete_schedule_is_solved_as_well_as_a_smooth_one(mixture, tol):
     assert nfe <= 1.3 * smooth_nfe
 
 
+@pytest.mark.slow
 def test_the_reported_case():
     """599 evaluations and an error of 4e-3 before."""
     m = 1.5
@@ -93,6 +94,7 @@ def _switched_exact(x):
     return flow(flow(x, JUMP), -20.0 * (0.5 - JUMP))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_no_step_crosses_a_named_jump(dtype):
     x0 = noises(8, dtype, 1) * 0.4
@@ -114,6 +116,7 @@ def test_no_step_crosses_a_named_jump(dtype):
         assert np.abs(steps - JUMP).min() < 4 * np.finfo(dtype).eps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_a_jump_in_a_smooth_time_keeps_its_side(dtype):
     """Guidance in an interval, on a discrete schedule: the jump has an exact place."""

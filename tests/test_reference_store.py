@@ -89,6 +89,7 @@ def test_four_devices_then_one(tmp_path):
     np.testing.assert_array_equal(one["x1"][:kept], many["x1"][:kept])
 
 
+@pytest.mark.slow
 def test_a_kill_while_orbax_writes_leaves_the_steps_before(tmp_path):
     """A child writes without end and is killed at random moments."""
     child = """

@@ -200,6 +200,7 @@ def test_rates_are_the_derivatives(schedule):
         np.testing.assert_allclose(d_sigma, (s1 - s0) / (2 * h), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 @each
 def test_host_and_jax_agree(schedule):
     t = np.linspace(0.0, LAST, 77).reshape(7, 11)

@@ -51,6 +51,7 @@ def plain_loop(field, solver, x0, c=None):
     return jnp.stack(xs)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 7), st.integers(0, 8), st.integers(1, 8), st.integers(0, 99))
 def test_scan_equals_plain_loop(n, wx, wu, seed):

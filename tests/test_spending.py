@@ -83,6 +83,7 @@ def test_an_adaptive_loss_says_so():
         bj.fit(FAMILY, FIELD, bare, loss=online, key=jax.random.key(0), batch_size=8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "loss", "forward"), CASES[::2])
 def test_the_history_is_what_the_field_was_asked_for(family, loss, forward):
     """Evaluations counted by the field itself, as it runs."""

@@ -82,6 +82,13 @@ def test_sampling_goes_on_from_the_exact_state():
     np.testing.assert_allclose(states[20], state(VP, float(solver.t[20])), atol=3e-4)
 
 
+@pytest.mark.parametrize("name", ["dpm_solver_pp_2m", "unipc", "deis_tab", "scirei_2"])
+def test_times_that_rounding_cannot_tell_apart_are_refused(name):
+    nfe = 2 * TABLE[name].stages
+    with pytest.raises(ValueError, match="0.0 and 1e-18 have the same log-SNR"):
+        construct(name, nfe, schedule=VP, grid=[0.0, 1e-18, 0.5])
+
+
 def test_scalars_of_numpy_and_jax_and_an_ulp_beyond_the_ends():
     want = bj.solvers.ddim(VP, nfe=3, start=0.25, end=1.0)
     for start, end in [

@@ -32,7 +32,7 @@ from bespoke_jax import grids
 from bespoke_jax._types import Schedule
 from bespoke_jax.core import checks
 from bespoke_jax.families.family import Family, check_interval
-from bespoke_jax.schedules import CondOT
+from bespoke_jax.schedules import CondOT, on_host
 from bespoke_jax.solvers.ddim import ddim
 from bespoke_jax.table import Solver, canonical, validate
 
@@ -114,8 +114,9 @@ def _times(spec: _Spec, z: Any) -> Any:
 
 def _basis(spec: _Spec, t: Any, xp: Any) -> tuple[Any, ...]:
     """(s, r, g) of the rows and (sigma, sigma', W) at the evaluations."""
-    alpha, sigma = spec.schedule(t)
-    d_alpha, d_sigma = spec.schedule.rates(t[:-1])
+    call = on_host if xp is np else lambda method, t: method(t)
+    alpha, sigma = call(spec.schedule, t)
+    d_alpha, d_sigma = call(spec.schedule.rates, t[:-1])
     s = sigma[1:] / sigma[0]
     radius = xp.sqrt(alpha**2 + sigma**2)
     w = sigma[:-1] * d_alpha - alpha[:-1] * d_sigma

@@ -41,7 +41,8 @@ class Budget:
         self.spent = 0
         self._reserved = 0
         self._began = time.perf_counter()
-        self._slowest = 0.0
+        self.slowest = 0.0
+        """Seconds of the longest step so far, which the next one may take too."""
 
     @property
     def left(self) -> float:

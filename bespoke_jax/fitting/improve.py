@@ -165,18 +165,17 @@ def _advance(
 ) -> Track:
     """Up to `steps` steps of one track."""
     judge, budget = problem.judge, problem.budget
-    if not budget.affords(problem.nfe * used.size):
+    if not budget.affords(problem.nfe * used.size, seconds=budget.slowest):
         return track
     (known,) = problem.journal.once(lambda: [problem.errors(track.theta, used)])
     gains: list[float] = []
-    slowest = 0.0
     for _ in range(steps):
         tries = _tries(problem, used, validation)
         if (
             tries < 1
             or track.damping > LOST
             or _died_out(gains, judge.dead, judge.patience)
-            or not budget.affords(0, seconds=slowest)
+            or not budget.affords(0, seconds=budget.slowest)
         ):
             break
         began = budget.elapsed
@@ -184,7 +183,7 @@ def _advance(
         track, known, loss = _step(
             problem, track, used, validation, known, scale, tries
         )
-        slowest = max(slowest, budget.elapsed - began)
+        budget.slowest = max(budget.slowest, budget.elapsed - began)
         gains.append(float(judge.measure(known)))
         note(track, loss)
     return track

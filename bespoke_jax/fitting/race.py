@@ -92,6 +92,7 @@ def race(
     errors: Callable[[Any, int, int], np.ndarray],
     measure: Callable[[Any], Any],
     *,
+    late: Callable[[], bool] = lambda: False,
     progress: bool,
 ) -> Result:
     """Run the rounds of `plan`.
@@ -101,6 +102,7 @@ def race(
         plan: from `rungs`.
         errors: (start, first, last) -> its errors on paths first .. last - 1.
         measure: errors -> score.
+        late: whether to stop; starts that were not measured at all are then dropped.
         progress: show a progress bar.
     """
     known = {i: np.zeros(0) for i in range(plan[0].starts)}
@@ -113,7 +115,11 @@ def race(
             # Those that fall out here are better than those that fell out before.
             done = running[rung.starts :] + done
             running = running[: rung.starts]
-            for i in running:
+            for place, i in enumerate(running):
+                if late() and scores:
+                    done = running[place:] + done
+                    running = running[:place]
+                    break
                 try:
                     new = errors(starts[i], rung.first, rung.last)
                     known[i] = np.append(known[i], new)
@@ -126,7 +132,11 @@ def race(
                 bar.update(rung.last - rung.first)
             lost = {i for i, _ in dropped}
             running = sorted(set(running) - lost, key=lambda i: (scores[i], i))
-    order = running + done
+            if late() and scores:
+                break
+    late_ones = [i for i in done if i not in scores]
+    dropped += [(i, "there was no time to measure it") for i in late_ones]
+    order = [i for i in running + done if i in scores]
     return Result(order, [scores[i] for i in order], dropped)
 
 

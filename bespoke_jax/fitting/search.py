@@ -17,6 +17,7 @@ from bespoke_jax.paths import Paths, take
 from bespoke_jax.table import Solver
 
 _SHARE = 0.2  # of the budget, for the race
+_TIME = 0.7  # of the seconds, by which the race is over
 
 
 class Tailored(NamedTuple):
@@ -115,6 +116,7 @@ def _race(
                 start.theta, take(training, slice(a, b))
             ),
             problem.judge.measure,
+            late=lambda: budget.elapsed > _TIME * budget.seconds,
             progress=problem.progress,
         )
         lost = json.dumps(result.dropped).encode()

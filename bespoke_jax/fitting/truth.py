@@ -65,6 +65,7 @@ def ground_truth(
             dense=False,
             batch_size=batch_size or 128,
             evaluations=allowance,
+            seconds=None if math.isinf(budget.seconds) else _SHARE * budget.seconds,
             directory=folder and folder / "ground-truth",
             progress=progress,
         )

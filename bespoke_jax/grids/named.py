@@ -42,11 +42,11 @@ def shift(
     2403.03206, equation 23.
     """
     steps, start, end = ramp(n, start, end)
-    shift = checks.real("shift grid: shift", shift, above=0)
-    a, b = (u / (shift - (shift - 1) * u) for u in (1 - start, 1 - end))
+    s = checks.real("shift grid: shift", shift, above=0)
+    a, b = (u / (s - (s - 1) * u) for u in (1 - start, 1 - end))
     v = a + (b - a) * steps
     # t itself, not 1 - u, which would cancel near the noise.
-    return close("shift", (1 - v) / (1 + (shift - 1) * v), start, end)
+    return close("shift", (1 - v) / (1 + (s - 1) * v), start, end)
 
 
 def shift_of(

@@ -59,7 +59,7 @@ def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
 @jax.jit
 def _local(field, a, p, q, t, exact, c):
     """Every row of (S) from the exact states before it, (n, N, *shape)."""
-    u = jax.lax.map(lambda row: evaluate(field, *row, c), (t, exact[:-1]))
+    u = jax.lax.map(lambda row: evaluate(field, row[0], row[1], c), (t, exact[:-1]))
     combine = lambda w, y: jnp.tensordot(w, y, 1, precision="highest")
     start = a.reshape(-1, *(1,) * (exact.ndim - 1)) * exact[:1]
     return start + combine(p, exact[:-1]) + combine(q, u)

@@ -7,6 +7,7 @@ be paid at twice the dearest path so far, and every solve stops at its own share
 
 import copy
 import math
+import time
 
 import numpy as np
 
@@ -29,9 +30,13 @@ class Budget:
     Args:
         total: evaluations to spend, or None for no bound.
         fixed: evaluations spent before the first path.
+        seconds: wall-clock to spend from now on, or None for no bound.
     """
 
-    def __init__(self, total: int | None, fixed: int):
+    def __init__(
+        self, total: int | None, fixed: int, seconds: float | int | None = None
+    ):
+        self._stop = math.inf if seconds is None else time.monotonic() + seconds
         self.total, self.spent, self._fixed = total, 0, fixed
         self._dearest, self._cheapest = 0, UNLIMITED
         if total is not None and total - fixed < SCOUTS * FIRST_STEP:
@@ -41,6 +46,11 @@ class Budget:
     def bounded(self) -> bool:
         """Whether there is a bound."""
         return self.total is not None
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self._stop
 
     @property
     def left(self) -> int:

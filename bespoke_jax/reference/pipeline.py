@@ -37,6 +37,10 @@ PILOTS = 8
 """Samples that place the knots and earn the certificate."""
 LOOKING = INDEPENDENCE_COST + fields.DIRECTION_COST + 2 * noise.COST
 """Evaluations spent at most before the first solve."""
+FEWEST = 4
+"""Paths that are solved however late it is."""
+IN_TIME = 16
+"""Paths solved together where seconds are bounded: time is looked at in between."""
 _FEW = 16  # a smaller batch shape, for the ends of budgets
 
 Cached = Callable[[int, Callable[[], Sequence[Any]]], Sequence[Any]]
@@ -223,7 +227,7 @@ def batches(
     extra = len(found.times) if dense else 0
     done = sum(len(part.states) for part in parts)
     note(done, 0.0)
-    while done < samples.size:
+    while done < samples.size and not (budget.late and done >= FEWEST):
         wanted = min(batch_size, samples.size - done)
         many, limit = budget.paths(wanted, extra)
         if not many:
@@ -292,8 +296,8 @@ def assemble(
     if size < samples.size:
         every = budget.spent / size * samples.size
         warnings.warn(
-            f"evaluations={budget.total} pays for {size} of {samples.size} paths, the "
-            f"first ones; all of them would cost about {every:.2g} evaluations.",
+            f"the budget pays for {size} of {samples.size} paths, the first ones; all "
+            f"of them would cost about {every:.2g} evaluations.",
             stacklevel=4,
         )
         x0, c = rows(tuple(samples), slice(0, size))

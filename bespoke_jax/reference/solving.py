@@ -39,6 +39,7 @@ def solve(
     batch_size: int = 128,
     max_steps: int = 4096,
     evaluations: float | int | None = None,
+    seconds: float | int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
 ) -> Paths:
@@ -68,6 +69,8 @@ def solve(
             everything (`Paths.stats.evaluations`); None is no bound. As many of the
             first samples as that pays for are solved, and at most a fifth of it goes
             into the certificate, which may then rest on a single sample.
+        seconds: wall-clock to spend, after which no further batch is begun (at least 4
+            paths are solved, and batches are of at most 16); None is no bound.
         directory: where to keep finished batches. The same call with the same directory
             goes on after the last one, to the same paths.
         progress: show a progress bar.
@@ -93,7 +96,9 @@ def solve(
     paths = _ground_truth(
         Problem(as_field(field), float(start), float(end), control,
                 frame_of(as_field(field), start, end, jumps)),
-        Samples(x0, c), at, dense, batch_size, evaluations, directory, progress,
+        Samples(x0, c), at, dense,
+        batch_size if seconds is None else min(batch_size, pipeline.IN_TIME),
+        evaluations, directory, progress, seconds,
     )  # fmt: skip
     if dense or times is not None:
         return paths
@@ -198,13 +203,16 @@ def _ground_truth(
     evaluations: float | int | None,
     directory: str | Path | None,
     progress: bool,
+    seconds: float | int | None = None,
 ) -> Paths:
     began = time.perf_counter()
     total = None
     if evaluations is not None:
         total = int(checks.real("evaluations, or None,", evaluations, above=0))
+    if seconds is not None:
+        seconds = checks.real("seconds, or None,", seconds, above=0)
     folder = None if directory is None else checks.path("directory", directory)
-    budget = Budget(total, pipeline.LOOKING)
+    budget = Budget(total, pipeline.LOOKING, seconds)
     look = pipeline.look_at(problem, samples)
     budget.spend(look.evaluations)
     store, cached = None, lambda step, compute: compute()

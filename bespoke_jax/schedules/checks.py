@@ -17,7 +17,7 @@ _TIMES = (np.arange(99) + 0.6180339887) / 99
 _DEVICE = 1e-3
 
 
-def check(schedule: Schedule, *, rtol: float | int = 1e-5) -> Schedule:
+def check(schedule: Any, *, rtol: float | int = 1e-5) -> Schedule:
     """Return the schedule if its methods agree with each other, else say where not.
 
     At 99 times inside (0, 1), in this order: alpha and sigma are finite and not

@@ -115,6 +115,7 @@ def tailor(config: Config, truth: harness.Truth) -> dict[str, Any]:
         model.field,
         truth.training,
         validation=truth.validation,
+        test=truth.test,
         nfe=config.nfe,
         key=jax.random.key(setup.seed + 1),
         schedule=model.schedule,

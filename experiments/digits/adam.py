@@ -64,6 +64,7 @@ def measure(config: Config, results: harness.Results) -> None:
             model.field,
             truth.training,
             validation=truth.validation,
+            test=truth.test,
             nfe=config.nfe,
             key=key,
             schedule=model.schedule,

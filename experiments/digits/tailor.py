@@ -58,6 +58,7 @@ def measure(config: Config, name: str) -> None:
             model.field,
             training,
             validation=truth.validation,
+            test=truth.test,
             nfe=nfe,
             key=jax.random.key(setup.seed + 1),
             schedule=model.schedule,
@@ -67,8 +68,8 @@ def measure(config: Config, name: str) -> None:
         )
         return {
             **harness.errors(model.field, found.solver, truth.test),
-            "validation": found.rmse,
-            "validation_start": found.start_rmse,
+            "validation": float(found.history.rmse[-1]),
+            "validation_start": float(found.history.rmse[0]),
             "start": found.start,
             "steps": len(found.history.rmse) - 1,
             "limit": config.seconds,

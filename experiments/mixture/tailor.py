@@ -88,13 +88,14 @@ def measure(config: Config, results: harness.Results, seed: int) -> None:
             schedule=model.schedule,
             end=model.end,
             starts=below,
+            test=test,
             judge="median",
             probes=8,
             seconds=config.seconds - 5,
         )
         family, free = found.family, found.starts[0]
-        if free.name.startswith("given"):
-            free = next(s for s in found.starts if not s.name.startswith("given"))
+        if free.given:
+            free = next(s for s in found.starts if not s.given)
         table = jax.tree.map(np.asarray, found.solver)
         return {
             **figures(found.solver, ""),
