@@ -40,10 +40,10 @@ def real(
     name: str,
     value: Any,
     *,
-    above: float = -math.inf,
-    least: float = -math.inf,
-    below: float = math.inf,
-    most: float = math.inf,
+    above: float | int = -math.inf,
+    least: float | int = -math.inf,
+    below: float | int = math.inf,
+    most: float | int = math.inf,
 ) -> float:
     """A finite number within bounds: above < number < below, least <= number <= most.
 
