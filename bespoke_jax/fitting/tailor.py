@@ -113,37 +113,19 @@ def tailor(
     found, dropped = candidates(family, schedule, nfe, interval, starts)
     folder = None if directory is None else checks.path("directory", directory)
     paths = ground_truth(
-        field,
-        x0,
-        c,
-        interval,
-        nfe=nfe,
-        budget=budget,
-        tolerance=tolerance,
-        batch_size=batch_size,
-        folder=folder,
-        progress=progress,
-    )
+        field, x0, c, interval, nfe=nfe, budget=budget, tolerance=tolerance,
+        batch_size=batch_size, folder=folder, progress=progress,
+    )  # fmt: skip
     gauss_newton.check_probes(probes, paths)
     settings = {
-        "nfe": nfe,
-        "judge": judge,
-        "probes": probes,
-        "key": identity.of_key(key),
-        "interval": list(interval),
-        "evaluations": evaluations,
-        "seconds": seconds,
-        "tolerance": tolerance,
+        "nfe": nfe, "judge": judge, "probes": probes, "interval": list(interval),
+        "evaluations": evaluations, "seconds": seconds, "tolerance": tolerance,
         "batch_size": batch_size,
         **_noises("x0", x0 if isinstance(x0, Paths) else (x0, c)),
         **_noises("validation", validation),
         **_noises("test", test),
-        # Arrays are compared with a tolerance: they differ in their last digits on
-        # other devices.
-        "starts": np.concatenate([[0.0], *map(identity.of_solver, starts)]),
-        "schedule": np.ravel(schedule(np.linspace(*interval, 5))),
-        "field": identity.of_field(field, paths, *interval),
-    }
+        **_measured(field, schedule, paths, interval, key, starts),
+    }  # fmt: skip
     budget.pay(identity.PROBE_COST)
     journal = Journal(folder and folder / "tailor", settings, budget)
     try:
@@ -158,6 +140,27 @@ def tailor(
         return search(problem, judge, paths, parts, found, dropped)
     finally:
         journal.close()
+
+
+def _measured(
+    field: Any,
+    schedule: Schedule,
+    paths: Paths,
+    interval: tuple[float, float],
+    key: jax.Array,
+    starts: Sequence[Solver],
+) -> dict[str, Any]:
+    """What tells the functions of a run from others.
+
+    Arrays are compared with a tolerance: they differ in their last digits on other
+    devices.
+    """
+    return {
+        "key": identity.of_key(key),
+        "starts": np.concatenate([[0.0], *map(identity.of_solver, starts)]),
+        "schedule": np.ravel(schedule(np.linspace(*interval, 5))),
+        "field": identity.of_field(field, paths, *interval),
+    }
 
 
 def _noises(name: str, given: Any) -> dict[str, Any]:
