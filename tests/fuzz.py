@@ -442,6 +442,8 @@ POOLS = {
 }  # fmt: skip
 
 
+LONG = ("iterations", "repeats", "sizes", "probes", "validate_every", "max_steps")
+"""What may be a large number, for work that is as large."""
 FIELDS_OF = (
     "guide", "guide.interval", "compose", "from_prediction", "threshold", "reverse",
     "change_schedule", "data_prediction", "noise_prediction", "switch",
@@ -475,7 +477,7 @@ def one_call(rng: np.random.Generator, table: dict) -> tuple[str, str]:
         which = str(rng.choice(sorted(arguments)))
         if which == "progress":
             continue
-        pool = POOLS.get(which, BAD_NUMBERS)
+        pool = POOLS.get(which, BAD_NUMBERS[:-1] if which in LONG else BAD_NUMBERS)
         arguments[which] = pool[int(rng.integers(len(pool)))]
     shown = ", ".join(
         f"{k}={_short(v)}" for k, v in arguments.items() if v is not good[k]
