@@ -84,7 +84,7 @@ def noise(model: Model, key: Any, n: int) -> tuple[jax.Array, Any]:
             that returns another shape.
     """
     check_model(model)
-    n = checks.whole("the number of samples", n)
+    n = checks.whole("the number of samples", n, most=2**31 - 1)
     checks.random_key("key", key)
     noise_key, c_key = jax.random.split(key)
     if model.x0 is not None:

@@ -111,7 +111,15 @@ def trace(
             y.atom = {("x", i): 1.0 / scale}
         return Linear([], {("u", i): 1.0})
 
-    sample = recursion(u, start)
+    try:
+        sample = recursion(u, start)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            "a recursion may use +, -, and products with and quotients by numbers; "
+            f"this one raised {type(error).__name__}: {error}"
+        ) from error
     instance("what the recursion returns", sample, Linear, "a state made of x and u")
     if not times:
         raise ValueError("the recursion never evaluated u: nothing to trace.")

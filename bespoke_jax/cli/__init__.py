@@ -71,7 +71,7 @@ def _run(argv: list[str]) -> int:
     if command is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("default", UserWarning)
-            warnings.showwarning = lambda message, *_: _say(str(message))
+            warnings.showwarning = lambda text, *_: _say(f"warning: {text}")
             command()
             sys.stdout.flush()
     return 0

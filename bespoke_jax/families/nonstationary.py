@@ -76,7 +76,9 @@ def nonstationary(
             start or end, or with times that decrease or where the path is singular.
     """
     start, end = check_interval(start, end)
-    return _family(_Spec(checks.whole("nfe", nfe), _path(schedule), start, end))
+    return _family(
+        _Spec(checks.whole("nfe", nfe, most=1000), _path(schedule), start, end)
+    )
 
 
 def _path(schedule: Any) -> Any:

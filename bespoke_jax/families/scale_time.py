@@ -90,7 +90,7 @@ def scale_time(
     known("base", base, TABLEAUX)
     known("learn", learn, LEARN)
     start, end = check_interval(start, end)
-    return _family(whole("steps", steps), base, learn, start, end)
+    return _family(whole("steps", steps, most=10_000), base, learn, start, end)
 
 
 @lru_cache

@@ -12,6 +12,8 @@ from bespoke_jax.core.checks import real, whole
 Grid = Float[np.ndarray, " {n}+1"]
 """`n + 1` times for the integer n of the same call."""
 
+MOST_STEPS = 100_000
+"""Beyond them a grid is a typing error, and its solver would fill the memory."""
 ULP = 2.0**-23
 """How far a time may lie outside [0, 1]: the spacing of float32 just above 1."""
 
@@ -36,7 +38,7 @@ def span(start: Any, end: Any) -> tuple[float, float]:
 
 def ramp(n: Any, start: Any, end: Any) -> tuple[np.ndarray, float, float]:
     """i / n for i = 0..n and the ends, after checking the arguments of every grid."""
-    n = whole("the steps n of a grid", n)
+    n = whole("the steps n of a grid", n, most=MOST_STEPS)
     return np.arange(n + 1) / n, *span(start, end)
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from bespoke_jax._types import Arr, Count, Number, Schedule
 from bespoke_jax.core import checks
 from bespoke_jax.grids import named
-from bespoke_jax.grids._checks import Grid, span
+from bespoke_jax.grids._checks import MOST_STEPS, Grid, span
 from bespoke_jax.grids.lists import explicit
 from bespoke_jax.schedules import on_host
 
@@ -58,7 +58,7 @@ def resolve(
     Raises ValueError for an unknown name (naming the nearest), a missing schedule,
     bounds out of order, or times that are not n + 1 increasing numbers in [0, 1].
     """
-    n = checks.whole("the steps of a grid", n)
+    n = checks.whole("the steps of a grid", n, most=MOST_STEPS)
     if isinstance(grid, str):
         start, end = span(start, end)
         return _by_name(grid, n, schedule, end, start, k)

@@ -124,7 +124,7 @@ def sliced_wasserstein(
     Reference: Rabin, Peyre, Delon and Bernot (2011); Bonneel et al. (2015).
     """
     x, y = _pair("sliced_wasserstein", x, y)
-    projections = checks.whole("projections", projections)
+    projections = checks.whole("projections", projections, most=10**6)
     return _sliced(x, y, checks.random_key("key", key), projections)
 
 

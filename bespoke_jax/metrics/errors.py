@@ -110,7 +110,7 @@ def summary(
 
     Reference: Efron (1979), bootstrap methods.
     """
-    resamples = checks.whole("resamples", resamples)
+    resamples = checks.whole("resamples", resamples, most=10**6)
     level = checks.real("level", level, above=0, below=1)
     checks.random_key("key", key)
     e = errors(x, y)

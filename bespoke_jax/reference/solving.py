@@ -182,7 +182,7 @@ def solve_at(
     control = _control(rtol, atol, method, max_steps)
     solved = solve_each(
         as_field(field), paths.x0, paths.c, times, control.rtol, control.atol,
-        method=METHODS[method], max_steps=max_steps,
+        method=METHODS[control.method], max_steps=control.max_steps,
     )  # fmt: skip
     states = jnp.swapaxes(solved.states, 0, 1)
     # One time after the other: the memory of one network call.

@@ -57,7 +57,8 @@ def write(
         note: a sentence under the title: how it was made.
 
     Raises:
-        ValueError: no points, or points without samples.
+        ValueError: no points, points without samples, or a file that cannot be
+            written.
     """
     file = checks.path("path", path)
     checks.instance("points", points, list | tuple, "what work_precision returns")
@@ -108,8 +109,12 @@ def write(
         name = f"{nfe} network evaluations"
         sections.append(html.fold(name, parts, is_open=nfe == opened))
     sections.append(html.paragraph(_where(), quiet=True))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(html.page(title, sections), "utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(html.page(title, sections), "utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ValueError(f"cannot write the report {file}: {reason}") from None
     return file
 
 

@@ -104,7 +104,7 @@ class DiscreteVP(ClosedForm):
 
         Raises ValueError for a step that is no integer or out of range.
         """
-        k = np.asarray(step)
+        k = np.asarray(numbers("DiscreteVP: steps", step))
         if not np.issubdtype(k.dtype, np.integer):
             raise ValueError(f"DiscreteVP: steps must be integers; got {step!r}")
         N = len(self.alphas_bar)

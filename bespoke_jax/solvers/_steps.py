@@ -10,6 +10,7 @@ import numpy as np
 from bespoke_jax import grids
 from bespoke_jax._types import Count
 from bespoke_jax.core.checks import known, shown, whole
+from bespoke_jax.grids._checks import MOST_STEPS
 from bespoke_jax.schedules import on_host
 from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, run
 from bespoke_jax.table import Solver
@@ -67,7 +68,7 @@ def budget(nfe: Count, order: int, mode: str) -> list[int]:
     DPM-Solver-fast (Lu et al., 2022, arXiv 2206.00927, section 3.4).
     """
     known("mode", mode, ("fixed", "agile"))
-    nfe = whole("nfe", nfe)
+    nfe = whole("nfe", nfe, most=MOST_STEPS)
     if nfe < (order if mode == "fixed" else 1):
         raise ValueError(
             f"a step of order {order} costs {order} evaluations; nfe = {nfe} pays "

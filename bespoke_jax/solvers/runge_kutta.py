@@ -15,6 +15,7 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax._types import Count, Number
+from bespoke_jax.core import checks
 from bespoke_jax.table import Solver
 from bespoke_jax.tracing import trace
 
@@ -43,7 +44,10 @@ def tableau(a: Any, b: Any, order: int) -> Tableau:
     Raises:
         ValueError: a condition for that order fails, naming it.
     """
-    stages = len(b)
+    b = np.asarray(checks.samples("b", b), np.float64)
+    checks.instance("a", a, list | tuple | np.ndarray, "the rows below the diagonal")
+    a = [np.ravel(checks.numbers("each row of a", row)) for row in a]
+    stages = b.size
     full = np.zeros((stages, stages))
     if [len(row) for row in a] != list(range(1, stages)):
         raise ValueError(
@@ -52,7 +56,7 @@ def tableau(a: Any, b: Any, order: int) -> Tableau:
         )
     for i, row in enumerate(a, start=1):
         full[i, :i] = row
-    b, c = np.asarray(b, float), full.sum(1)
+    c = full.sum(1)
     conditions = {
         1: {"sum b = 1": (b.sum(), 1)},
         2: {"b.c = 1/2": (b @ c, 1 / 2)},
@@ -64,8 +68,7 @@ def tableau(a: Any, b: Any, order: int) -> Tableau:
             "b.A.A.c = 1/24": (b @ full @ full @ c, 1 / 24),
         },
     }
-    if order not in conditions:
-        raise ValueError(f"order must be 1, 2, 3 or 4; got {order}.")
+    checks.whole("order", order, most=4)
     for k in range(1, order + 1):
         for name, (got, want) in conditions[k].items():
             if abs(got - want) > 1e-12:
@@ -109,6 +112,7 @@ def runge_kutta(
     Raises:
         ValueError: steps, grid or end out of range.
     """
+    checks.instance("tableau", tableau, Tableau, "what solvers.tableau returns")
     times = grids.resolve(grid, steps, schedule, end, start=start)
 
     def recursion(u, x):

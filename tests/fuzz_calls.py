@@ -1,0 +1,386 @@
+"""The public functions with good arguments, for `fuzz` to put wrong ones in.
+
+Each table maps a name to (function, good arguments); its name says what an argument is.
+A name with a dot after it is the same function with other options.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import bespoke_jax as bj
+from bespoke_jax import report
+
+VP, END = bj.schedules.VP(), 1 - 1e-3
+DDPM = bj.schedules.DiscreteVP((0.9, 0.5, 0.1))
+WIDE = jax.random.normal(jax.random.key(2), (40, 2))
+QUIET, ENDS = {"progress": False}, {"end": END}
+
+
+def field(t, x, c=None):
+    return 2.0 * jnp.reshape(t, (-1, 1)) - x
+
+
+@functools.cache
+def paths() -> bj.Paths:
+    x0 = jax.random.normal(jax.random.key(0), (12, 2))
+    return bj.reference.solve(field, x0, end=END, progress=False)
+
+
+@functools.cache
+def solver() -> bj.Solver:
+    return bj.solvers.ddim(VP, nfe=3, end=END)
+
+
+@functools.cache
+def family():
+    return bj.families.scale_time(2, base="midpoint", end=END)
+
+
+@functools.cache
+def module():
+    return bj.demo.network("fm_ot")
+
+
+def x0():
+    return jax.random.normal(jax.random.key(1), (4, 2))
+
+
+def model_of(**fields):
+    """What a model is used for: its noise and one sample."""
+    model = bj.Model(**fields)
+    x, c = bj.model.noise(model, jax.random.key(0), 3)
+    return bj.sample(model.field, solver(), x, c=c)
+
+
+def on_grid(times):
+    return bj.solvers.euler(steps=len(times) - 1, grid=times)
+
+
+@functools.cache
+def points():
+    return bj.metrics.work_precision(
+        field, {"a": solver()}, paths(), keep=4, repeats=1, progress=False
+    )
+
+
+MODEL_FIELDS = {
+    "field": field, "shape": (2,), "end": 0.9, "schedule": VP, "data_range": 2.0,
+    "name": "", "description": "", "training_evaluations": 3, "c": None, "start": 0.0,
+    "x0": None,
+}  # fmt: skip
+
+
+FIELDS_OF = (
+    "guide", "guide.interval", "compose", "from_prediction", "threshold", "reverse",
+    "change_schedule", "data_prediction", "noise_prediction", "switch",
+    "fields.scale_time", "from_diffrax", "from_flax",
+)  # fmt: skip
+"""What makes fields: these are sampled from."""
+
+
+def solving() -> dict:
+    seeing = lambda t, x, c: -x
+    return {
+        "sample": (bj.sample, dict(field=field, solver=solver(), x0=x0())),
+        "sample.c": (
+            bj.sample, dict(field=seeing, solver=solver(), x0=x0(), c=x0())
+        ),
+        "trajectory": (bj.trajectory, dict(field=field, solver=solver(), x0=x0())),
+        "trajectory.predictions": (
+            bj.trajectory,
+            dict(field=field, solver=solver(), x0=x0(), predictions=VP, c=None),
+        ),
+        "validate": (bj.validate, dict(solver=solver())),
+        "canonical": (bj.canonical, dict(solver=solver())),
+        "row_sums": (bj.row_sums, dict(solver=solver())),
+        "trace": (bj.trace, dict(recursion=lambda u, x: x + u(0.0, x), end=1.0)),
+        "reference.solve": (
+            bj.reference.solve,
+            dict(field=field, x0=x0(), rtol=1e-3, atol=1e-3, batch_size=4, **ENDS,
+                 **QUIET),
+        ),
+        "reference.solve.times": (
+            bj.reference.solve,
+            dict(field=field, x0=x0(), times=[0.2, 0.5], start=0.0, method="dopri5",
+                 max_steps=100, evaluations=5000, seconds=None, jumps=(0.5,),
+                 dense=False, c=None, directory=None, **ENDS, **QUIET),
+        ),
+        "reference.invert": (
+            bj.reference.invert,
+            dict(field=field, x1=x0(), start=0.1, rtol=1e-3, atol=1e-3, batch_size=2,
+                 max_steps=100, evaluations=5000, **ENDS, **QUIET),
+        ),
+        "reference.solve_at": (
+            bj.reference.solve_at,
+            dict(field=field, paths=paths(), times=[0.0, 0.5, END], rtol=1e-3,
+                 atol=1e-3, method="tsit5", max_steps=100),
+        ),
+        "certify": (bj.certify, dict(solver="ddim", schedule=VP, nfe=(2, 4), **ENDS)),
+        "certify.function": (
+            bj.certify,
+            dict(solver=lambda n: bj.solvers.euler(steps=n), nfe=(2, 4), schedule=VP,
+                 claimed=1, name="mine", note=""),
+        ),
+        "certify.solver": (bj.certify, dict(solver=solver(), schedule=VP, name="")),
+        "take": (bj.paths.take, dict(paths=paths(), index=slice(0, 3))),
+        "split": (bj.paths.split, dict(paths=paths(), held_out=0.5)),
+        "at": (bj.paths.at, dict(paths=paths(), t=0.5)),
+    }  # fmt: skip
+
+
+def fitting() -> dict:
+    key = jax.random.key(0)
+    return {
+        "fit": (
+            bj.fit,
+            dict(family=family(), field=field, paths=paths(), key=key, iterations=2,
+                 batch_size=4, validation=0.2, validate_every=1, **QUIET),
+        ),
+        "fit.scores": (
+            bj.fit,
+            dict(family=bj.families.nonstationary(2, end=END), field=field, key=key,
+                 paths=paths(), loss=bj.losses.mse, start=None, optimizer=None,
+                 iterations=1, validate_every=1, batch_size=4, validation=0.2,
+                 test=paths(), evaluations=50000, seconds=20.0, save_seconds=1.0,
+                 directory=None, **QUIET),
+        ),
+        "tailor": (
+            bj.tailor,
+            dict(field=field, x0=paths(), nfe=2, key=key, schedule=VP, judge="mean",
+                 validation=0.2, test=0.2, probes=2, evaluations=5000, seconds=20.0,
+                 **ENDS, **QUIET),
+        ),
+        "scale_time": (
+            bj.families.scale_time, dict(steps=2, base="rk4", learn="both", **ENDS)
+        ),
+        "nonstationary": (bj.families.nonstationary, dict(nfe=3, schedule=VP, **ENDS)),
+        "families.timesteps": (
+            bj.families.timesteps,
+            dict(constructor=on_grid, grid=np.array([0.0, 0.4, 0.9]), name=None),
+        ),
+        "from_path": (
+            bj.families.from_path,
+            dict(family=family(), time=lambda r: END * r, scale=lambda r: 1 + r),
+        ),
+        "from_schedules": (
+            bj.families.from_schedules,
+            dict(family=family(), old=VP, new=bj.schedules.CondOT()),
+        ),
+        "nonstationary.init": (
+            bj.families.nonstationary(3, end=END).init, dict(start=solver())
+        ),
+        "scale_time.init": (family().init, dict(start=None)),
+        "insert": (bj.families.insert, dict(start=solver(), t=0.5, schedule=VP)),
+        "lipschitz": (
+            bj.losses.lipschitz,
+            dict(field=field, paths=paths(), key=key, iterations=2, samples=4),
+        ),
+        "losses.rmse": (
+            bj.losses.rmse,
+            dict(family=family(), theta=family().init(), field=field, paths=paths()),
+        ),
+        "losses.rmse_bound": (
+            bj.losses.rmse_bound,
+            dict(family=family(), theta=family().init(), field=field, paths=paths()),
+        ),
+        "losses.lte": (
+            bj.losses.lte,
+            dict(family=family(), theta=family().init(), field=field, paths=paths(),
+                 online=True, tolerance=1e-3, sequential=True),
+        ),
+        "losses.psnr": (
+            bj.losses.psnr,
+            dict(family=family(), theta=family().init(), field=field, paths=paths()),
+        ),
+    }  # fmt: skip
+
+
+def making_fields() -> dict:
+    fields, key = bj.fields, jax.random.key(0)
+    return {
+        "from_prediction": (
+            fields.from_prediction,
+            dict(network=field, schedule=VP, kind="noise", time="t", sigma_data=0.5),
+        ),
+        "guide": (
+            fields.guide, dict(conditional=field, unconditional=field, weight=2.0)
+        ),
+        "guide.interval": (
+            fields.guide,
+            dict(conditional=field, weak=field, weight=2.0, interval=(0.2, 0.8),
+                 rescale=0.7, schedule=VP, null=None),
+        ),
+        "compose": (
+            fields.compose,
+            dict(field=field, nulls=[jnp.zeros(2)], weights=[1.0], interval=(0.1, 1.0),
+                 rescale=0.5, schedule=VP),
+        ),
+        "switch": (fields.switch, dict(early=field, late=field, boundary=0.5)),
+        "reverse": (fields.reverse, dict(field=field)),
+        "fields.scale_time": (
+            fields.scale_time,
+            dict(field=field, scale=lambda r: 1 + r, time=lambda r: r),
+        ),
+        "from_diffrax": (
+            fields.from_diffrax, dict(vf=lambda t, y, args: -y, args=None)
+        ),
+        "schedule_of": (fields.schedule_of, dict(field=field)),
+        "jumps_of": (fields.jumps_of, dict(field=field)),
+        "noise_prediction": (fields.noise_prediction, dict(field=field, schedule=VP)),
+        "threshold": (
+            fields.threshold,
+            dict(field=field, schedule=VP, quantile=0.9, maximum=1.0),
+        ),
+        "change_schedule": (
+            fields.change_schedule,
+            dict(field=field, old=VP, new=bj.schedules.CondOT()),
+        ),
+        "data_prediction": (fields.data_prediction, dict(field=field, schedule=VP)),
+        "from_flax": (
+            fields.from_flax,
+            dict(module=module()[0], variables=module()[1], order="xt"),
+        ),
+        "noise": (
+            bj.model.noise, dict(model=bj.Model(field, (2,)), key=key, n=3)
+        ),
+        "Model": (model_of, MODEL_FIELDS),
+        "demo.load": (bj.demo.load, dict(name="fm_ot")),
+        "demo.network": (bj.demo.network, dict(name="fm_ot")),
+    }  # fmt: skip
+
+
+def measuring() -> dict:
+    metrics, key = bj.metrics, jax.random.key(0)
+    return {
+        "rmse": (metrics.rmse, dict(x=x0(), y=x0())),
+        "psnr": (metrics.psnr, dict(x=x0(), y=x0())),
+        "errors": (metrics.errors, dict(x=x0(), y=x0())),
+        "frechet": (metrics.frechet, dict(x=x0(), y=x0())),
+        "flip_rate": (metrics.flip_rate, dict(x=x0(), y=x0(), fraction=0.1)),
+        "summary": (
+            metrics.summary,
+            dict(x=x0(), y=x0(), key=key, resamples=10, level=0.9),
+        ),
+        "psnr.range": (metrics.psnr, dict(x=x0(), y=x0(), data_range=2.0)),
+        "frechet_infinity": (
+            metrics.frechet_infinity,
+            dict(x=WIDE, y=WIDE, key=key, sizes=3, repeats=2),
+        ),
+        "sliced_wasserstein": (
+            metrics.sliced_wasserstein, dict(x=x0(), y=x0(), key=key, projections=4)
+        ),
+        "energy_distance": (metrics.energy_distance, dict(x=x0(), y=x0())),
+        "mmd": (metrics.mmd, dict(x=x0(), y=x0(), bandwidth=1.0)),
+        "work_precision": (
+            metrics.work_precision,
+            dict(field=field, solvers={"a": solver()}, paths=paths(), batch_size=4,
+                 repeats=1, keep=0, seed=0, **QUIET),
+        ),
+        "step_errors": (
+            metrics.step_errors, dict(field=field, solver=solver(), paths=paths())
+        ),
+        "curvature": (metrics.curvature, dict(paths=paths())),
+        "report.write": (
+            report.write,
+            dict(path="report.html", field=field, points=points(), paths=paths(),
+                 schedule=VP, data_range=2.0, title="t", note="n"),
+        ),
+        "card.save": (
+            bj.card.save,
+            dict(path="card.json", solver=solver(), model="m", schedule=VP, rmse=0.1,
+                 evaluations=3, seed=0, notes=""),
+        ),
+        "card.save.more": (
+            bj.card.save,
+            dict(path="more.json", solver=solver(), judge="mean", paths=3, rtol=1e-3,
+                 atol=1e-3, certificate=1e-4, seconds=1.0, guidance=2.0, family="f",
+                 schedule=bj.schedules.Scaled(bj.schedules.Shifted(VP, 2.0), 3.0),
+                 loss="l", start_rmse=1.0),
+        ),
+        "card.load": (bj.card.load, dict(path="good.json")),
+    }  # fmt: skip
+
+
+def schedules_and_grids() -> dict:
+    grids = bj.grids
+    return {
+        "VP": (bj.schedules.VP, dict(beta_min=0.1, beta_max=20.0)),
+        "EDM": (bj.schedules.EDM, dict(sigma_min=0.01, sigma_max=10.0, rho=7.0)),
+        "CosineVP": (bj.schedules.CosineVP, dict(s=0.01)),
+        "Scaled": (bj.schedules.Scaled, dict(base=VP, sigma_0=2.0)),
+        "DiscreteVP": (bj.schedules.DiscreteVP, dict(alphas_bar=(0.9, 0.5, 0.1))),
+        "Shifted": (bj.schedules.Shifted, dict(base=VP, shift=2.0)),
+        "LogSNR": (bj.schedules.LogSNR, dict(gamma=lambda t: 10 * (0.5 - t))),
+        "schedules.check": (bj.schedules.check, dict(schedule=VP, rtol=1e-5)),
+        "to_dict": (bj.schedules.to_dict, dict(schedule=VP)),
+        "from_dict": (
+            bj.schedules.from_dict, dict(record=bj.schedules.to_dict(VP))
+        ),
+        "DiscreteVP.time": (DDPM.time, dict(step=1)),
+        "resolve": (grids.resolve, dict(grid="uniform", n=3, schedule=VP, **ENDS)),
+        "explicit": (grids.explicit, dict(times=[0.0, 0.5, 1.0])),
+        "uniform": (grids.uniform, dict(n=3, **ENDS)),
+        "quadratic": (grids.quadratic, dict(n=3, **ENDS)),
+        "sigmoid": (grids.sigmoid, dict(n=3, slope=3.0, **ENDS)),
+        "log_snr": (grids.log_snr, dict(n=3, schedule=VP, **ENDS)),
+        "nsr": (grids.nsr, dict(n=3, schedule=VP, k=3.1, **ENDS)),
+        "edm": (grids.edm, dict(n=3, schedule=VP, rho=7.0, **ENDS)),
+        "shift": (grids.shift, dict(n=3, shift=3.0, start=0.1, **ENDS)),
+        "shift_of": (
+            grids.shift_of,
+            dict(image_tokens=300, base=(256, 0.5), max=(4096, 1.15)),
+        ),
+        "from_sigmas": (
+            grids.from_sigmas,
+            dict(sigmas=[1.0, 0.5, 0.1], schedule=bj.schedules.CondOT()),
+        ),
+        "from_timesteps": (
+            grids.from_timesteps,
+            dict(timesteps=[2, 1, 0], levels=3, scale=None, end=1.0),
+        ),
+        "resolve.start": (
+            grids.resolve,
+            dict(grid="nsr", n=3, schedule=VP, start=0.1, k=2.0, **ENDS),
+        ),
+    }  # fmt: skip
+
+
+def solvers() -> dict:
+    s = bj.solvers
+    return {
+        "construct": (
+            s.construct, dict(name="unipc", nfe=4, schedule=VP, grid="uniform", **ENDS)
+        ),
+        "construct.start": (
+            s.construct,
+            dict(name="ddim", nfe=4, schedule=VP, grid="log_snr", start=0.1, **ENDS),
+        ),
+        "runge_kutta": (
+            s.runge_kutta,
+            dict(tableau=s.TABLEAUX["rk4"], schedule=VP, steps=2, grid="nsr", **ENDS),
+        ),
+        "tableau": (s.tableau, dict(a=[[0.5]], b=[0.0, 1.0], order=2)),
+        "recursive_difference": (s.recursive_difference, dict(m=3)),
+    }  # fmt: skip
+
+
+def named_solvers() -> dict:
+    made = {}
+    for name, entry in bj.solvers.TABLE.items():
+        given: dict = {entry.takes: 2 * entry.stages, "grid": "uniform", **ENDS}
+        if entry.needs:
+            given["schedule"] = VP
+        made[f"solvers.{name}"] = (entry.constructor, given)
+    return made
+
+
+def calls() -> dict:
+    """All of them."""
+    tables = (
+        solving, fitting, making_fields, measuring, schedules_and_grids, solvers,
+        named_solvers,
+    )  # fmt: skip
+    return {name: call for table in tables for name, call in table().items()}

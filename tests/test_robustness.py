@@ -1,0 +1,46 @@
+"""Wrong inputs to every command and public function: one sentence, nothing lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fuzz_calls
+import jax
+import pytest
+
+import bespoke_jax as bj
+
+TESTS = Path(__file__).parent
+SEEDS = 520
+
+
+@pytest.mark.slow
+def test_wrong_inputs_are_answered_by_one_sentence():
+    # Without the tests' strict settings and annotation checks, as a user runs it.
+    settings = {"PYTHONPATH": str(TESTS.parent), "JAX_PLATFORMS": "cpu"}
+    if jax.config.jax_compilation_cache_dir:
+        settings["JAX_COMPILATION_CACHE_DIR"] = jax.config.jax_compilation_cache_dir
+    done = subprocess.run(
+        [sys.executable, str(TESTS / "fuzz.py"), "0", str(SEEDS)],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith(f"{SEEDS} seeds, 0 badly answered\n"), (
+        done.stdout + done.stderr[-2000:]
+    )
+
+
+def test_the_generator_covers_the_public_functions():
+    tried = {call[0] for call in fuzz_calls.calls().values()}
+    missing = []
+    for module in (bj, bj.fields, bj.families, bj.grids, bj.losses, bj.metrics,
+                   bj.paths, bj.reference, bj.schedules, bj.solvers):  # fmt: skip
+        for name in getattr(module, "__all__", dir(module)):
+            value = getattr(module, name)
+            ours = getattr(value, "__module__", "").startswith("bespoke_jax")
+            if ours and callable(value) and not isinstance(value, type):
+                missing += [name] * (value not in tried)
+    assert not missing
