@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from bespoke_jax._types import Arr
 from bespoke_jax.core import checks
@@ -157,7 +158,7 @@ def take(paths: Paths, index: Any) -> Paths:
         ValueError: an index of another kind, or (unless traced) out of range.
     """
     check_paths(paths)
-    if not isinstance(index, jax.core.Tracer):
+    if not isinstance(index, Tracer):
         _check_index(paths.size, index)
     pick = lambda tree: jax.tree.map(lambda leaf: leaf[index], tree)
     return paths._replace(

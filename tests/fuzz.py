@@ -36,7 +36,9 @@ def _good_answer(error: BaseException) -> str:
     if not isinstance(error, ValueError | TypeError | RuntimeError | OSError):
         return f"{type(error).__name__}: {text[:160]}"
     ours = last.filename.startswith(PACKAGE)
-    raised = linecache.getline(last.filename, last.lineno).strip().startswith("raise")
+    raised = (
+        linecache.getline(last.filename, last.lineno or 0).strip().startswith("raise")
+    )
     if not (ours and raised):
         where = Path(last.filename).name
         return f"{type(error).__name__} from {where}:{last.lineno}: {text[:160]}"

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import fuzz_calls
-import jax
 import pytest
 
 import bespoke_jax as bj
@@ -19,8 +18,7 @@ SEEDS = 520
 def test_wrong_inputs_are_answered_by_one_sentence():
     # Without the tests' strict settings and annotation checks, as a user runs it.
     settings = {"PYTHONPATH": str(TESTS.parent), "JAX_PLATFORMS": "cpu"}
-    if jax.config.jax_compilation_cache_dir:
-        settings["JAX_COMPILATION_CACHE_DIR"] = jax.config.jax_compilation_cache_dir
+    settings["JAX_COMPILATION_CACHE_DIR"] = str(TESTS.parent / ".cache" / "jax")
     done = subprocess.run(
         [sys.executable, str(TESTS / "fuzz.py"), "0", str(SEEDS)],
         env={**os.environ, **settings},

@@ -105,8 +105,8 @@ def nearest(
     return difflib.get_close_matches(value, list(names), count, cutoff)
 
 
-def instance(name: str, value: T, kind: type | tuple[type, ...], expected: str) -> T:
-    """A value of a type.
+def instance(name: str, value: T, kind: Any, expected: str) -> T:
+    """A value of a type (or of one of a union or tuple of types).
 
     Raises:
         ValueError: one of another type; `expected` says what it should be.
