@@ -121,8 +121,8 @@ def solving() -> dict:
         "certify": (bj.certify, dict(solver="ddim", schedule=VP, nfe=(2, 4), **ENDS)),
         "certify.function": (
             bj.certify,
-            dict(solver=lambda n: bj.solvers.euler(steps=int(n)), nfe=(2, 4), schedule=VP,
-                 claimed=1, name="mine", note=""),
+            dict(solver=lambda n: bj.solvers.euler(steps=int(n)), nfe=(2, 4),
+                 schedule=VP, claimed=1, name="mine", note=""),
         ),
         "certify.solver": (bj.certify, dict(solver=solver(), schedule=VP, name="")),
         "take": (bj.paths.take, dict(paths=paths(), index=slice(0, 3))),
