@@ -31,7 +31,10 @@ def whole(name: str, value: Any, *, least: int = 1, most: int | None = None) -> 
         number = operator.index(value)
     except TypeError:
         raise ValueError(f"{name} must be {expected}; got {shown(value)}.") from None
-    if number < least or (most is not None and number > most):
+    if number < least:
+        low = f"a whole number of at least {least}"
+        raise ValueError(f"{name} must be {low}; got {number}.")
+    if most is not None and number > most:
         raise ValueError(f"{name} must be {expected}; got {number}.")
     return number
 
@@ -63,7 +66,9 @@ def real(
     return number
 
 
-def _between(above: float, least: float, below: float, most: float) -> str:
+def _between(
+    above: float | int, least: float | int, below: float | int, most: float | int
+) -> str:
     """A number within bounds, in words."""
     low = f"({above:g}" if above >= least else f"[{least:g}"
     high = f"{below:g})" if below <= most else f"{most:g}]"

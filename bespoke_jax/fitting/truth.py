@@ -52,7 +52,7 @@ def ground_truth(
         budget.pay(spent + INDEPENDENCE_COST)
         return _enough(x0)
     bounded = not math.isinf(budget.evaluations)
-    allowance = int(_SHARE * budget.evaluations) if bounded else None
+    allowance = max(1, int(_SHARE * budget.evaluations)) if bounded else None
     try:
         paths = reference.solve(
             field,
