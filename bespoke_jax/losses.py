@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from bespoke_jax._types import Scalar
 from bespoke_jax.core.calls import as_field, evaluate
-from bespoke_jax.core.checks import instance, real
+from bespoke_jax.core.checks import instance, numbers, real
 from bespoke_jax.families import Family, Steps
 from bespoke_jax.families.family import check_theta
 from bespoke_jax.lipschitz import Lipschitz, lipschitz
@@ -161,6 +161,9 @@ def x_aux(paths: Paths, t: jax.Array) -> jax.Array:
     Returns:
         (m, N, *shape) states.
     """
+    t = jnp.asarray(numbers("t", t))
+    if t.ndim != 1:
+        raise ValueError(f"t must be (m,) times; got shape {t.shape}.")
     return _expand(t, *at(paths, jax.lax.stop_gradient(t)))
 
 

@@ -60,6 +60,11 @@ def on_grid(times):
 
 
 @functools.cache
+def measured():
+    return bj.losses.lipschitz(field, paths(), key=jax.random.key(0), iterations=1)
+
+
+@functools.cache
 def points():
     return bj.metrics.work_precision(
         field, {"a": solver()}, paths(), keep=4, repeats=1, progress=False
@@ -191,6 +196,18 @@ def fitting() -> dict:
             dict(family=family(), theta=family().init(), field=field, paths=paths(),
                  online=True, tolerance=1e-3, sequential=True),
         ),
+        "losses.mse": (
+            bj.losses.mse,
+            dict(family=family(), theta=family().init(), field=field, paths=paths()),
+        ),
+        "losses.tightness": (
+            bj.losses.tightness,
+            dict(family=family(), theta=family().init(), field=field, paths=paths(),
+                 measured=measured()),
+        ),
+        "losses.x_aux": (
+            bj.losses.x_aux, dict(paths=paths(), t=jnp.array([0.0, 0.5]))
+        ),
         "losses.psnr": (
             bj.losses.psnr,
             dict(family=family(), theta=family().init(), field=field, paths=paths()),
@@ -227,6 +244,13 @@ def making_fields() -> dict:
         "from_diffrax": (
             fields.from_diffrax, dict(vf=lambda t, y, args: -y, args=None)
         ),
+        "as_field": (fields.as_field, dict(f=field)),
+        "check_end": (fields.check_end, dict(field=field, end=0.9)),
+        "warn_direction": (
+            fields.warn_direction,
+            dict(field=field, x0=x0(), c=None, start=0.0, end=0.9),
+        ),
+        "warn_spread": (fields.warn_spread, dict(x0=x0(), schedule=VP, start=0.0)),
         "schedule_of": (fields.schedule_of, dict(field=field)),
         "jumps_of": (fields.jumps_of, dict(field=field)),
         "noise_prediction": (fields.noise_prediction, dict(field=field, schedule=VP)),
@@ -315,6 +339,7 @@ def schedules_and_grids() -> dict:
         "Shifted": (bj.schedules.Shifted, dict(base=VP, shift=2.0)),
         "LogSNR": (bj.schedules.LogSNR, dict(gamma=lambda t: 10 * (0.5 - t))),
         "schedules.check": (bj.schedules.check, dict(schedule=VP, rtol=1e-5)),
+        "joints": (bj.schedules.joints, dict(schedule=VP)),
         "to_dict": (bj.schedules.to_dict, dict(schedule=VP)),
         "from_dict": (
             bj.schedules.from_dict, dict(record=bj.schedules.to_dict(VP))

@@ -58,7 +58,8 @@ def as_field(f: Any) -> Callable[..., Any]:
     constants of the compiled code.
 
     Raises:
-      ValueError: for a Flax module (see `from_flax`) and for what is not callable.
+      ValueError: for a Flax module (see `from_flax`), for what is not callable, and for
+        an array of something else than numbers in it.
     """
     if isinstance(f, linen.Module | nnx.Module):
         raise ValueError(
@@ -77,6 +78,9 @@ def as_field(f: Any) -> Callable[..., Any]:
         return Partial(f)
     if jax.tree_util.all_leaves([f]):
         return Partial(f)
+    for leaf in jax.tree.leaves(f):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSUmM":
+            raise ValueError(f"a field holds numbers; got an array of {leaf.dtype}.")
     if all(eqx.is_array_like(leaf) for leaf in jax.tree.leaves(f)):
         return f
     arrays, rest = eqx.partition(f, eqx.is_array)

@@ -8,8 +8,9 @@ import numpy as np
 from jax.tree_util import Partial
 
 from bespoke_jax._types import Arr, Conditioning, Schedule
+from bespoke_jax.core import checks
 from bespoke_jax.core.batches import rows
-from bespoke_jax.core.calls import as_field, velocity
+from bespoke_jax.core.calls import as_field, as_states, velocity
 from bespoke_jax.fields.knowledge import Known, schedule_of
 from bespoke_jax.fields.transforms import Reversed
 
@@ -37,9 +38,14 @@ def warn_direction(
     Returns:
       Network evaluations of single samples that were spent.
 
+    Raises:
+      ValueError: states or times of the wrong form.
+
     Warns:
       UserWarning: naming the correlation and the two remedies.
     """
+    x0 = as_states(x0, c)
+    start, end = checks.real("start", start), checks.real("end", end)
     path = schedule_of(field)
     at_noise = start == 0 if path is None else path.log_snr(start) < _NOISE_END
     if not at_noise:
@@ -74,7 +80,9 @@ def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:
     Warns:
       UserWarning: naming both numbers.
     """
-    part = np.asarray(x0[:64], np.float64)
+    checks.schedule("schedule", schedule)
+    start = checks.real("start", start)
+    part = np.asarray(as_states(x0)[:64], np.float64)
     spread = float(np.sqrt(np.mean(part**2)))
     alpha, sigma = (float(value) for value in schedule(start))
     factor = 2 * (1 + 3 / np.sqrt(part.size))
@@ -95,7 +103,11 @@ def check_end(field: Any, end: float) -> None:
       ValueError: naming the prediction, the schedule and an end that works; see the
         table of `from_prediction`.
     """
-    if end < 1 or not isinstance(field, Partial) or not isinstance(field.func, Known):
+    if (
+        checks.real("end", end) < 1
+        or not isinstance(field, Partial)
+        or not isinstance(field.func, Known)
+    ):
         return
     if isinstance(field.func, Reversed):  # t = 1 is time 0 of what it reverses
         return
