@@ -34,7 +34,7 @@ def measured(**options):
 
 def linear(m, t, x, c):
     flat = x.reshape(x.shape[0], -1) @ m.T
-    return jnp.reshape(c[:, None] * (1 + t) * flat, x.shape)
+    return jnp.reshape(c[:, None] * (1 + t[:, None]) * flat, x.shape)
 
 
 def test_norm_of_a_linear_field():
@@ -100,5 +100,5 @@ def test_bound_holds_with_the_measured_constant():
 
 
 def test_arguments_out_of_range_are_explained():
-    with pytest.raises(ValueError, match="at least 1; got 0, 64"):
+    with pytest.raises(ValueError, match="iterations must be a whole number of at least 1; got 0"):
         measured(iterations=0)
