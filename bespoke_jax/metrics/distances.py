@@ -199,7 +199,7 @@ def _mean_over_pairs(f, x, y):
     return jnp.mean(jax.lax.map(row, x, batch_size=min(_ROWS, len(x))))
 
 
-def _pair(name: str, x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+def _pair(name: str, x: Any, y: Any) -> Any:
     """Both sets as JAX arrays of floats, after checking their form."""
     x, y = checks.samples("x", x), checks.samples("y", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
