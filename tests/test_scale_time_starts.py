@@ -336,7 +336,7 @@ def test_fit_begins_at_the_given_start(as_theta):
     fitted = bj.fit(
         family, field, paths, key=jax.random.key(0), loss=bj.losses.lte,
         start=family.init(solver) if as_theta else solver,
-        iterations=1, batch_size=2, validation=0.5, progress=False,
+        iterations=1, batch_size=2, validation=0.2, test=0.5, progress=False,
     )  # fmt: skip
     off = bj.sample(field, solver, paths.x0[3:]) - paths.x1[3:]
     assert fitted.start_rmse == pytest.approx(float(jnp.mean(bj.paths.rms(off))))
