@@ -3,38 +3,94 @@
 A field becomes a velocity (`fields`), a solver is data (`Solver`), ground truth comes
 from diffrax (`reference`), families learn (`families`, `fit`), one scan runs them all
 (`sample`), a card ships them (`card`).
+
+Submodules are imported when they are first used (PEP 562), so that importing the
+package is quick.
 """
 
-from bespoke_jax import (
-    card,
-    demo,
-    families,
-    fields,
-    grids,
-    losses,
-    metrics,
-    model,
-    paths,
-    reference,
-    schedules,
-    solvers,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bespoke_jax._version import __version__
-from bespoke_jax.certify import Verdict, certify, row_sums
-from bespoke_jax.families import Family
-from bespoke_jax.fit import Fitted, fit
-from bespoke_jax.fitting.search import Tailored
-from bespoke_jax.fitting.tailor import tailor
-from bespoke_jax.model import Model
-from bespoke_jax.paths import Paths
-from bespoke_jax.solver import (
-    Solver,
-    canonical,
-    sample,
-    trace,
-    trajectory,
-    validate,
-)
+
+if TYPE_CHECKING:
+    from bespoke_jax import cards as card
+    from bespoke_jax import (
+        demo,
+        families,
+        fields,
+        grids,
+        metrics,
+        reference,
+        report,
+        schedules,
+        solvers,
+    )
+    from bespoke_jax.core.sample import sample, trajectory
+    from bespoke_jax.core.solver import Solver, canonical, validate
+    from bespoke_jax.core.tracing import trace
+    from bespoke_jax.families.family import Family
+    from bespoke_jax.fields import model
+    from bespoke_jax.fields.model import Model
+    from bespoke_jax.fitting import losses
+    from bespoke_jax.fitting.fit import Fitted, fit
+    from bespoke_jax.fitting.search import Tailored
+    from bespoke_jax.fitting.tailor import tailor
+    from bespoke_jax.metrics.order import Verdict, certify, row_sums
+    from bespoke_jax.reference import paths
+    from bespoke_jax.reference.paths import Paths
+    from bespoke_jax.report import figures as plots
+
+_MODULES = {
+    "card": "cards",
+    "demo": "demo",
+    "families": "families",
+    "fields": "fields",
+    "grids": "grids",
+    "losses": "fitting.losses",
+    "metrics": "metrics",
+    "model": "fields.model",
+    "paths": "reference.paths",
+    "plots": "report.figures",
+    "reference": "reference",
+    "report": "report",
+    "schedules": "schedules",
+    "solvers": "solvers",
+}
+_HOMES = {
+    "Family": "families.family",
+    "Fitted": "fitting.fit",
+    "Model": "fields.model",
+    "Paths": "reference.paths",
+    "Solver": "core.solver",
+    "Tailored": "fitting.search",
+    "Verdict": "metrics.order",
+    "canonical": "core.solver",
+    "certify": "metrics.order",
+    "fit": "fitting.fit",
+    "row_sums": "metrics.order",
+    "sample": "core.sample",
+    "tailor": "fitting.tailor",
+    "trace": "core.tracing",
+    "trajectory": "core.sample",
+    "validate": "core.solver",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        found = import_module(f"{__name__}.{_MODULES[name]}")
+    elif name in _HOMES:
+        found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__])
+
 
 __all__ = [
     "Family",
@@ -44,6 +100,7 @@ __all__ = [
     "Solver",
     "Tailored",
     "Verdict",
+    "__version__",
     "canonical",
     "card",
     "certify",
@@ -56,7 +113,9 @@ __all__ = [
     "metrics",
     "model",
     "paths",
+    "plots",
     "reference",
+    "report",
     "row_sums",
     "sample",
     "schedules",
@@ -65,5 +124,4 @@ __all__ = [
     "trace",
     "trajectory",
     "validate",
-    "__version__",
 ]

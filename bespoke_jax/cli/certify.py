@@ -43,9 +43,9 @@ def certify(
 
 
 def _constructor(name: str, schedule: str, end: float) -> None:
-    from bespoke_jax import certify as measure
     from bespoke_jax import schedules
     from bespoke_jax.cli import display
+    from bespoke_jax.metrics.order import certify as measure
 
     v = measure(name, schedule=getattr(schedules, schedule)(), end=end)
     rows = zip(v.asked, v.nfe, v.errors, v.gaussian_errors, v.consistency, strict=True)
@@ -67,9 +67,10 @@ def _constructor(name: str, schedule: str, end: float) -> None:
 def _card(path: str) -> None:
     from rich.markup import escape
 
-    from bespoke_jax import card, row_sums
-    from bespoke_jax import certify as measure
+    from bespoke_jax import cards as card
     from bespoke_jax.cli import arguments, display
+    from bespoke_jax.metrics.order import certify as measure
+    from bespoke_jax.metrics.order import row_sums
 
     loaded = card.load(arguments.existing(path))
     v = measure(loaded.solver, schedule=_schedule(loaded.schedule), name=path)

@@ -31,8 +31,9 @@ def compare(
         out: folder for report.html, table.json and table.csv.
         progress: show progress bars.
     """
-    from bespoke_jax import metrics, plots, report
+    from bespoke_jax import metrics, report
     from bespoke_jax.cli import display, models, work
+    from bespoke_jax.report import figures as plots
 
     if not solvers:
         raise ValueError("--solvers needs at least one card or name of bespoke list")

@@ -23,9 +23,10 @@ def demo(
         seed: seed of all noises and batches.
         progress: show progress bars.
     """
-    from bespoke_jax import metrics, plots
+    from bespoke_jax import metrics
     from bespoke_jax.cli import display, fitting, models, work
-    from bespoke_jax.paths import take
+    from bespoke_jax.reference.paths import take
+    from bespoke_jax.report import figures as plots
     from bespoke_jax.solvers import TABLE, construct
 
     steps = fitting.steps_for(nfe, "midpoint")

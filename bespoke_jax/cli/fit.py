@@ -23,7 +23,7 @@ def fit(
 
     Args:
         model: demo model, package.module:function or path/to/file.py:function; the
-            function takes nothing and returns a bespoke_jax.model.Model.
+            function takes nothing and returns a bespoke_jax.Model.
         nfe: network evaluations of one sample; a multiple of the base's stages.
         base: Runge-Kutta method to start from: midpoint, euler, ralston, heun, ...
         loss: rmse_bound, lte or rmse (through the whole solve: slower, often better).

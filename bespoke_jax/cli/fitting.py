@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 import optax
 
-from bespoke_jax import card, families, losses
+from bespoke_jax import cards as card
+from bespoke_jax import families
 from bespoke_jax.cli import work
 from bespoke_jax.cli.arguments import nearest
 from bespoke_jax.families import Family
-from bespoke_jax.fit import Fitted, fit
-from bespoke_jax.model import Model
-from bespoke_jax.paths import Paths
+from bespoke_jax.fields.model import Model
+from bespoke_jax.fitting import losses
+from bespoke_jax.fitting.fit import Fitted, fit
+from bespoke_jax.fitting.splits import three_way
+from bespoke_jax.reference.paths import Paths
 from bespoke_jax.solvers import TABLE
-from bespoke_jax.splits import three_way
 
 LOSSES = {
     "rmse_bound": losses.rmse_bound,

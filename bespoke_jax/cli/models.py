@@ -14,13 +14,13 @@ _FORMS = "a demo model, package.module:function or path/to/file.py:function"
 
 
 def load(name: str) -> Any:
-    """The `bespoke_jax.model.Model` of a name, its field tried on two samples.
+    """The `bespoke_jax.Model` of a name, its field tried on two samples.
 
     Raises:
         ValueError: no such model, or one whose function or field does not work.
     """
     from bespoke_jax import demo
-    from bespoke_jax.model import Model
+    from bespoke_jax.fields.model import Model
 
     if not name:
         raise ValueError(
@@ -46,7 +46,7 @@ def load(name: str) -> Any:
         raise ValueError(f"{name} raised {_brief(error)}") from error
     if not isinstance(model, Model):
         raise ValueError(
-            f"{name} must return a bespoke_jax.model.Model(field=..., shape=...), "
+            f"{name} must return a bespoke_jax.Model(field=..., shape=...), "
             f"got {type(model).__name__}"
         )
     _try_field(name, model)
@@ -81,7 +81,7 @@ def _try_field(name: str, model: Any) -> None:
     import jax.numpy as jnp
 
     from bespoke_jax.core.calls import as_field, evaluate
-    from bespoke_jax.model import noise
+    from bespoke_jax.fields.model import noise
 
     def velocity(t: Any) -> Any:
         x0, c = noise(model, jax.random.key(0), 2)

@@ -32,9 +32,9 @@ def sample(
     import numpy as np
     from tqdm import tqdm
 
-    from bespoke_jax import plots
     from bespoke_jax.cli import display, models, work
-    from bespoke_jax.model import noise
+    from bespoke_jax.fields.model import noise
+    from bespoke_jax.report import figures as plots
     from bespoke_jax.solvers import TABLE
 
     file = work.writable(out, suffix=".npz")
@@ -64,7 +64,7 @@ def _run(model, solver, x0, c, batch_size, bar):
     import jax.numpy as jnp
 
     from bespoke_jax.core.batches import batches
-    from bespoke_jax.solver import sample
+    from bespoke_jax.core.sample import sample
 
     out = []
     for start, stop, (x, cond) in batches((x0, c), batch_size):

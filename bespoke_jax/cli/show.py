@@ -15,7 +15,7 @@ def show(
     """
     from rich.markup import escape
 
-    from bespoke_jax import card as cards
+    from bespoke_jax import cards
     from bespoke_jax.cli import arguments, display
 
     loaded = cards.load(arguments.existing(card))

@@ -20,7 +20,7 @@ def tailor(
 
     Args:
         model: demo model, package.module:function or path/to/file.py:function; the
-            function takes nothing and returns a bespoke_jax.model.Model.
+            function takes nothing and returns a bespoke_jax.Model.
         nfe: network evaluations of one sample.
         paths: exact paths to solve for: three fifths fit, a fifth chooses, and a fifth
             that chose nothing gives the score.
@@ -36,12 +36,12 @@ def tailor(
         directory: folder for checkpoints; the same command again resumes from there.
         progress: show progress bars.
     """
-    from bespoke_jax import card as cards
+    from bespoke_jax import cards
     from bespoke_jax.cli import display, models, work
     from bespoke_jax.cli.arguments import existing
+    from bespoke_jax.fields.model import noise
     from bespoke_jax.fitting.improve import JUDGES
     from bespoke_jax.fitting.tailor import tailor as run
-    from bespoke_jax.model import noise
 
     for name, value, least in (("nfe", nfe, 1), ("paths", paths, 4)):
         if value < least:

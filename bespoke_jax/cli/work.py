@@ -11,15 +11,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from bespoke_jax import card, reference
+from bespoke_jax import cards as card
+from bespoke_jax import reference
 from bespoke_jax.cli.arguments import existing, nearest
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.fields.model import Model, noise
 from bespoke_jax.fitting.candidates import Dropped
 from bespoke_jax.fitting.search import Tailored
 from bespoke_jax.metrics import Point
-from bespoke_jax.model import Model, noise
-from bespoke_jax.paths import Paths
+from bespoke_jax.reference.paths import Paths
 from bespoke_jax.solvers import TABLE, construct
-from bespoke_jax.table import Solver
 
 BATCH = 128
 RTOL = ATOL = 1e-5
@@ -49,7 +50,7 @@ def starting(model: Model, start: float) -> Model:
     if start and model.x0 is None:
         raise ValueError(
             f"--start {start:g}: the model {model.name} says nothing of its states "
-            "there; give its bespoke_jax.model.Model an x0(key, n, start)"
+            "there; give its bespoke_jax.Model an x0(key, n, start)"
         )
     return model._replace(start=start)
 

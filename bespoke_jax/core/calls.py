@@ -20,8 +20,8 @@ from flax import linen, nnx
 from jax.tree_util import Partial
 from jaxtyping import Float
 
-from bespoke_jax._types import Arr, Conditioning
 from bespoke_jax.core.batches import rows
+from bespoke_jax.core.types import Arr, Conditioning
 
 INDEPENDENCE_COST = 5
 """Network evaluations of single samples that `check_independent` spends."""

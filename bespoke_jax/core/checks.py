@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from bespoke_jax._types import Schedule
+from bespoke_jax.core.types import Schedule
 
 T = TypeVar("T")
 

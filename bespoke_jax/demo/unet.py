@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from bespoke_jax._types import Arr, BatchTime
+from bespoke_jax.core.types import Arr, BatchTime
 
 GROUPS = 8
 

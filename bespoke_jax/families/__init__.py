@@ -2,8 +2,8 @@
 
 from bespoke_jax.families.family import Family, Steps
 from bespoke_jax.families.nonstationary import insert, nonstationary
-from bespoke_jax.families.scale_time import scale_time
-from bespoke_jax.families.starts import from_path, from_schedules
+from bespoke_jax.families.scale_time.family import scale_time
+from bespoke_jax.families.scale_time.starts import from_path, from_schedules
 from bespoke_jax.families.timesteps import timesteps
 
 __all__ = [

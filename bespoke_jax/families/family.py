@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from bespoke_jax.core.checks import instance, real, shown
-from bespoke_jax.table import Solver
+from bespoke_jax.core.solver import Solver
 
 
 class Steps(NamedTuple):

@@ -22,11 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax import grids
-from bespoke_jax.checkpoint import fingerprint
+from bespoke_jax.cards.checkpoint import fingerprint
 from bespoke_jax.core.checks import instance, shown
-from bespoke_jax.families._scale_time_nodes import tolerance
+from bespoke_jax.core.solver import Solver, validate
 from bespoke_jax.families.family import Family
-from bespoke_jax.table import Solver, validate
+from bespoke_jax.families.scale_time.nodes import tolerance
 
 CLOSEST = 1e-9  # below it float64 no longer resolves the slopes
 

@@ -21,9 +21,9 @@ from bespoke_jax.fields.checks import (
     warn_direction,
     warn_spread,
 )
+from bespoke_jax.fields.flax import from_flax
 from bespoke_jax.fields.guidance import compose, guide
 from bespoke_jax.fields.knowledge import jumps_of, schedule_of
-from bespoke_jax.fields.model import from_flax
 from bespoke_jax.fields.prediction import (
     data_prediction,
     from_prediction,

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, per_sample, to_batch
+from bespoke_jax.core.types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
 

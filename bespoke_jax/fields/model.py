@@ -1,176 +1,105 @@
-"""Flax modules, linen and nnx, as networks `(t, x, c) -> out`."""
+"""A model to be sampled: its velocity field and what a command needs to know of it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
-from flax import linen, nnx
-from flax.errors import InvalidRngError, ModifyScopeVariableError
-from jax.tree_util import Partial
+import jax.numpy as jnp
 
-from bespoke_jax._types import Conditioning, State
 from bespoke_jax.core import checks
-from bespoke_jax.core.calls import FieldError, evaluate
-from bespoke_jax.fields.base import NetworkTime, with_time
-from bespoke_jax.fields.transforms import reverse as reversed_field
-
-_ORDERS: dict[str, Callable] = {
-    "xt": lambda model, t, x, c: model(x, t) if c is None else model(x, t, c),
-    "tx": lambda model, t, x, c: model(t, x) if c is None else model(t, x, c),
-}
 
 
-@dataclass(frozen=True)
-class _Linen:
-    module: linen.Module
-    call: Callable
+class Model(NamedTuple):
+    """What a function named by `--model` returns, and `demo.load` too.
 
-    def __call__(
-        self, variables: Any, t: NetworkTime, x: State, c: Conditioning = None
-    ) -> State:
-        name = type(self.module).__name__
+    Only `field` and `shape` are required; see `bespoke_jax.fields` for making a field
+    from a Flax network.
+    """
 
-        def network(t, x, c=None):
-            # `method` hands over the module with its variables in scope.
-            method = lambda model, *args: self.call(model, *args)
-            try:
-                out = self.module.apply(variables, t, x, c, method=method)
-            except InvalidRngError as error:
-                raise FieldError(
-                    f"{name} draws random numbers in its call ({_reason(error)}): a "
-                    "field has none. Call it in evaluation mode, "
-                    "call=lambda model, t, x, c: model(x, t, deterministic=True) or "
-                    "train=False"
-                ) from error
-            except ModifyScopeVariableError as error:
-                raise FieldError(
-                    f"{name} updates a variable in its call ({_reason(error)}): a "
-                    "field keeps no state. Call it in evaluation mode, "
-                    "call=lambda model, t, x, c: model(x, t, train=False)"
-                ) from error
-            return _one_output(out, name)
-
-        return evaluate(with_time(network, t), 0.0, x, c)
+    field: Any
+    """Velocity field `field(t, x, c)`."""
+    shape: tuple[int, ...]
+    """One sample's shape, without the batch axis."""
+    end: float = 1.0
+    """Last time of the ODE, in (0, 1]; below 1 for noise and data predictions."""
+    schedule: Any = None
+    """The Gaussian path of the model; None is alpha_0 = 0, sigma_0 = 1."""
+    data_range: float = 2.0
+    """Largest minus smallest value of the data, for PSNR: 2 for images in [-1, 1]."""
+    name: str = ""
+    description: str = ""
+    training_evaluations: int | None = None
+    """Network evaluations that training cost, of single samples (forward 1, reverse 2
+    more); None if unknown."""
+    c: Any = None
+    """`c(key, n)`: conditioning for n samples, leading axis n; None without any."""
+    start: float = 0.0
+    """First time of the ODE, in [0, end); above 0 where noised data are the input."""
+    x0: Callable[[Any, int, float], Any] | None = None
+    """`x0(key, n, start)`: n initial states at time start, (n, *shape). None is
+    sigma_0 * noise, which needs start = 0."""
 
 
-@dataclass(frozen=True)
-class _Nnx:
-    graphdef: Any
-    call: Callable
-
-    def __call__(
-        self, state: Any, t: NetworkTime, x: State, c: Conditioning = None
-    ) -> State:
-        model = nnx.merge(self.graphdef, state, copy=True)
-        network = lambda t, x, c=None: self.call(model, t, x, c)
-        return evaluate(with_time(network, t), 0.0, x, c)
-
-
-def from_flax(
-    module: Any,
-    variables: Any = None,
-    *,
-    order: str = "xt",
-    call: Callable | None = None,
-    reverse: bool = False,
-) -> Partial:
-    """The network `(t, x, c=None) -> out` of a Flax module and its weights.
-
-    A velocity model is a field as it stands; any other prediction goes on to
-    `from_prediction`. The module is called as `module(x, t)`, or `module(x, t, c)`
-    where conditioning is given, with t of shape `(batch,)`, floating-point unless it is
-    given as an array of integers; its output is cast to the
-    dtype of x, so that a bfloat16 network serves float32 states. The weights are leaves
-    of the result, the module is compared by value. Later changes of an nnx module do
-    not reach the field.
-
-    Args:
-      module: a `flax.linen` module, or a `flax.nnx` module in evaluation mode. What an
-        nnx module writes to its variables in a call (counters, caches) is dropped.
-      variables: linen: the variables, `{"params": ...}`; nnx: None.
-      order: "xt" or "tx", the order of the module's first two arguments.
-      call: `call(model, t, x, c) -> out` for any other signature, where `model(...)`
-        calls the module with its weights; it takes the place of `order`. It selects
-        the prediction where the module returns several things, and the evaluation
-        mode of a linen module. Define it once: functions are compared by identity.
-      reverse: the module is a velocity whose time runs from data to noise, as in
-        `transforms.reverse`: the result is -module(x, 1 - t). For velocities alone; a
-        network on its way to `from_prediction` is not reversed, its time is named
-        there.
+def check_model(model: Any) -> None:
+    """Everything of a model but its field, which `core.calls` checks where it is used.
 
     Raises:
-      ValueError: for linen without variables, nnx with variables, an nnx layer in
-        training mode, an unknown order, anything else than a Flax module, and a module
-        that cannot be hashed. At the call for a module that returns something else
-        than one array, and for a linen module that draws random numbers or updates a
-        variable.
+        ValueError: naming the first entry that is not as `Model` says.
     """
-    checks.known("order", order, _ORDERS)
-    call = _ORDERS[order] if call is None else call
-    if isinstance(module, linen.Module):
-        if variables is None:
-            raise ValueError(
-                f"the linen module {type(module).__name__} needs its variables: "
-                'from_flax(module, {"params": params})'
-            )
-        network = Partial(_hashable(_Linen(module, call), module), variables)
-        return reversed_field(network) if reverse else network
-    if isinstance(module, nnx.Module):
-        if variables is not None:
-            raise ValueError(
-                f"the nnx module {type(module).__name__} holds its own weights: "
-                f"expected variables=None, got {type(variables).__name__}"
-            )
-        _check_evaluation_mode(module)
-        graphdef, state = nnx.split(module)
-        # Variables of our own: those of `split` are those of the module.
-        state = jax.tree.map(lambda leaf: leaf, state)
-        network = Partial(_hashable(_Nnx(graphdef, call), module), state)
-        return reversed_field(network) if reverse else network
-    raise ValueError(
-        f"expected a flax.linen or flax.nnx module, got {type(module).__name__}; "
-        "a function network(t, x) needs no from_flax"
-    )
-
-
-def _check_evaluation_mode(module: nnx.Module) -> None:
-    """Dropout (`deterministic`) and BatchNorm (`use_running_average`), any layer."""
-    for path, layer in nnx.iter_modules(module):
-        training = [
-            name
-            for name in ("deterministic", "use_running_average")
-            if getattr(layer, name, None) is False
-        ]
-        if training:
-            where = ".".join(["model", *map(str, path)])
-            raise ValueError(
-                f"{where} ({type(layer).__name__}) is in training mode "
-                f"({training[0]}=False): call model.eval() before from_flax"
-            )
-
-
-def _one_output(out: Any, name: str) -> Any:
-    if isinstance(out, tuple | list | Mapping):
-        keys = out if isinstance(out, Mapping) else range(len(out))
-        raise FieldError(
-            f"{name} returns a {type(out).__name__} with the entries "
-            f"{', '.join(map(str, keys))}, a field one array: select it with "
-            f"call=lambda model, t, x, c: model(x, t)[{next(iter(keys), 0)!r}]"
-        )
-    return out
-
-
-def _reason(error: Exception) -> str:
-    return str(error).split(" (http")[0].rstrip(".")
-
-
-def _hashable(function: Any, module: Any) -> Any:
-    try:
-        hash(function)
-    except TypeError as error:
+    checks.instance("model", model, Model, "a Model(field=..., shape=...)")
+    shape = model.shape
+    if not isinstance(shape, tuple | list) or not shape:
         raise ValueError(
-            f"{type(module).__name__} must be hashable to be compiled once ({error}); "
-            "give its fields tuples for lists and keep arrays in the variables"
-        ) from error
-    return function
+            "the model's shape must be a tuple of whole numbers, that of one sample; "
+            f"got {checks.shown(shape)}."
+        )
+    for axis in shape:
+        checks.whole("each axis of the model's shape", axis)
+    end = checks.real("the model's end", model.end, above=0, most=1)
+    checks.real("the model's start", model.start, least=0, below=end)
+    checks.real("the model's data_range", model.data_range, above=0)
+    if model.schedule is not None:
+        checks.static_schedule("the model's schedule", model.schedule)
+    for name in ("c", "x0"):
+        if not (getattr(model, name) is None or callable(getattr(model, name))):
+            raise ValueError(
+                f"the model's {name} must be a function or None; got "
+                f"{checks.shown(getattr(model, name))}."
+            )
+    for name in ("name", "description"):
+        checks.instance(f"the model's {name}", getattr(model, name), str, "text")
+    if model.training_evaluations is not None:
+        trained = model.training_evaluations
+        checks.whole("the model's training_evaluations", trained, least=0)
+
+
+def noise(model: Model, key: Any, n: int) -> tuple[jax.Array, Any]:
+    """n initial states (n, *shape) at the start of the model, and their conditioning.
+
+    They are `model.x0`'s, else sigma_0 * N(0, I). The same key gives the same pair; a
+    longer n is not an extension of a shorter one.
+
+    Raises:
+        ValueError: n < 1, a start outside [0, end) or without `x0` above 0, or an `x0`
+            that returns another shape.
+    """
+    check_model(model)
+    n = checks.whole("the number of samples", n, most=2**31 - 1)
+    checks.random_key("key", key)
+    noise_key, c_key = jax.random.split(key)
+    if model.x0 is not None:
+        x0 = jnp.asarray(model.x0(noise_key, n, model.start))
+        if x0.shape != (n, *model.shape):
+            raise ValueError(
+                f"x0(key, {n}, {model.start:g}) of the model must have shape "
+                f"{(n, *model.shape)}; got {x0.shape}"
+            )
+    elif model.start > 0:
+        raise ValueError(
+            f"the model starts at t = {model.start:g}, where states are noised data: "
+            "give Model(x0=...), a function of (key, n, start) that returns them"
+        )
+    else:
+        sigma_0 = 1.0 if model.schedule is None else float(model.schedule(0.0)[1])
+        x0 = sigma_0 * jax.random.normal(noise_key, (n, *model.shape), jnp.float32)
+    return x0, None if model.c is None else model.c(c_key, n)

@@ -10,9 +10,9 @@ import numpy as np
 from jax.core import Tracer
 from jax.tree_util import Partial
 
-from bespoke_jax._types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, to_batch
+from bespoke_jax.core.types import BatchTime, Conditioning, Schedule, State
 from bespoke_jax.fields.base import as_callable, coefficients, with_time
 from bespoke_jax.fields.kinds import (
     DIVIDE_BY_ALPHA,

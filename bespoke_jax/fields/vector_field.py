@@ -6,9 +6,9 @@ import equinox as eqx
 import jax
 from jax.tree_util import Partial
 
-from bespoke_jax._types import Conditioning
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.core.checks import shown
+from bespoke_jax.core.types import Conditioning
 
 
 class _VectorField(eqx.Module):

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 
 from bespoke_jax import grids
-from bespoke_jax._types import Schedule
 from bespoke_jax.core.checks import instance
+from bespoke_jax.core.solver import Solver, validate
+from bespoke_jax.core.types import Schedule
 from bespoke_jax.families import Family, from_schedules, insert, scale_time
 from bespoke_jax.schedules import Scaled
 from bespoke_jax.solvers import TABLE, construct
-from bespoke_jax.table import Solver, validate
 
 SIGMA_0 = (2.0, 5.0)  # of the preconditioned paths that Euler and midpoint run on
 

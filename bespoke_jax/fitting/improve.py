@@ -19,7 +19,7 @@ from bespoke_jax.fitting import gauss_newton
 from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.fitting.candidates import Dropped
 from bespoke_jax.fitting.journal import Journal
-from bespoke_jax.paths import Paths, take
+from bespoke_jax.reference.paths import Paths, take
 
 LOST = 1e4
 """Damping at which a track has nothing left to gain."""

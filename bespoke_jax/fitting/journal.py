@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bespoke_jax.checkpoint import Checkpoints
+from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.fitting.budget import Budget
 
 

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.families import Family
-from bespoke_jax.fit import History
 from bespoke_jax.fitting.candidates import Candidate, Dropped
+from bespoke_jax.fitting.fit import History
 from bespoke_jax.fitting.improve import Problem, Track, improve
 from bespoke_jax.fitting.race import PILOTS, Start, diverse, race, rungs
-from bespoke_jax.paths import Paths, take
-from bespoke_jax.table import Solver
+from bespoke_jax.reference.paths import Paths, take
 
 _SHARE = 0.2  # of the budget, for the race
 _TIME = 0.7  # of the seconds, by which the race is over

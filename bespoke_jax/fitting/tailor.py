@@ -19,10 +19,11 @@ import jax
 import numpy as np
 
 from bespoke_jax import fields
-from bespoke_jax._types import Conditioning, Schedule
-from bespoke_jax.checkpoint import fingerprint
+from bespoke_jax.cards.checkpoint import fingerprint
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Conditioning, Schedule
 from bespoke_jax.families import nonstationary
 from bespoke_jax.families.family import check_interval
 from bespoke_jax.fitting import gauss_newton, identity
@@ -31,11 +32,10 @@ from bespoke_jax.fitting.candidates import candidates
 from bespoke_jax.fitting.improve import JUDGES, Problem
 from bespoke_jax.fitting.journal import Journal
 from bespoke_jax.fitting.search import Tailored, search
+from bespoke_jax.fitting.splits import three_way
 from bespoke_jax.fitting.truth import ground_truth
-from bespoke_jax.paths import Paths, take
+from bespoke_jax.reference.paths import Paths, take
 from bespoke_jax.schedules import CondOT
-from bespoke_jax.splits import three_way
-from bespoke_jax.table import Solver
 
 
 def tailor(

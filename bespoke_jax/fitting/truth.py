@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from bespoke_jax import reference
-from bespoke_jax._types import Conditioning
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
 from bespoke_jax.core.spending import TooLittle
+from bespoke_jax.core.types import Conditioning
 from bespoke_jax.fitting import identity
 from bespoke_jax.fitting.budget import Budget
-from bespoke_jax.paths import Paths
+from bespoke_jax.reference.paths import Paths
 
 _SHARE = 0.5  # of the budget
 _LEAST = 4  # paths: two to fit, one to choose and one to score

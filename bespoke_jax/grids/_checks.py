@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from bespoke_jax._types import Schedule
 from bespoke_jax.core.checks import real, whole
+from bespoke_jax.core.types import Schedule
 
 Grid = Float[np.ndarray, " {n}+1"]
 """`n + 1` times for the integer n of the same call."""

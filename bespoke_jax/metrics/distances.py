@@ -13,8 +13,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Float
 
-from bespoke_jax._types import Arr, Scalar
 from bespoke_jax.core import checks
+from bespoke_jax.core.types import Arr, Scalar
 
 _ROWS = 256  # rows whose distances to the whole other set are held at a time
 

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from bespoke_jax._types import Scalar, State
 from bespoke_jax.core import checks
+from bespoke_jax.core.types import Scalar, State
 
 
 def errors(x: State, y: State) -> jax.Array:

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import as_field, evaluate
-from bespoke_jax.paths import Paths, at, require_dense, rms
-from bespoke_jax.solver import trajectory
-from bespoke_jax.table import Solver, check_form
+from bespoke_jax.core.sample import trajectory
+from bespoke_jax.core.solver import Solver, check_form
+from bespoke_jax.reference.paths import Paths, at, require_dense, rms
 
 
 class StepErrors(NamedTuple):

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from bespoke_jax._types import Scalar
 from bespoke_jax.core import checks
 from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.sample import sample
+from bespoke_jax.core.solver import Solver, check_form
+from bespoke_jax.core.types import Scalar
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
-from bespoke_jax.paths import Paths, check_paths
-from bespoke_jax.solver import sample
-from bespoke_jax.table import Solver, check_form
+from bespoke_jax.reference.paths import Paths, check_paths
 
 
 class Point(NamedTuple):

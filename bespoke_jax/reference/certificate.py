@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.paths import Certificate, rms
 from bespoke_jax.reference import rounding as noise
 from bespoke_jax.reference.adaptive import UNLIMITED
+from bespoke_jax.reference.paths import Certificate, rms
 from bespoke_jax.reference.problem import (
     Problem,
     integrate,

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import velocity
-from bespoke_jax.paths import Paths, at, rms
+from bespoke_jax.reference.paths import Paths, at, rms
 
 FINE = 256
 """Intervals at which the pilots are recorded."""

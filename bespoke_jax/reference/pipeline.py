@@ -15,16 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax import fields
-from bespoke_jax._types import Conditioning
 from bespoke_jax.core.batches import batch_shape, filled, place_like, rows
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
-from bespoke_jax.paths import Certificate, Paths, Stats
+from bespoke_jax.core.types import Conditioning
 from bespoke_jax.reference import certificate as certifying
 from bespoke_jax.reference import rounding as noise
 from bespoke_jax.reference.adaptive import PER_STEP, Solved, slopes_at
 from bespoke_jax.reference.budget import Budget
 from bespoke_jax.reference.certificate import Check
 from bespoke_jax.reference.knots import MOST, choose, fine_times
+from bespoke_jax.reference.paths import Certificate, Paths, Stats
 from bespoke_jax.reference.problem import (
     Problem,
     integrate,

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.paths import Control
 from bespoke_jax.reference.adaptive import METHODS, UNLIMITED, Solved, solve_each
 from bespoke_jax.reference.frame import Frame
+from bespoke_jax.reference.paths import Control
 
 _FLOOR = 10
 """Tolerances below this many units of rounding would be rejected forever."""

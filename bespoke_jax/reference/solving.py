@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from bespoke_jax._types import Conditioning, State
-from bespoke_jax.checkpoint import Checkpoints, fingerprint
+from bespoke_jax.cards.checkpoint import Checkpoints, fingerprint
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field, as_states, evaluate
+from bespoke_jax.core.types import Conditioning, State
 from bespoke_jax.families.family import check_interval
-from bespoke_jax.paths import Control, Paths, check_paths
 from bespoke_jax.reference import pipeline
 from bespoke_jax.reference.adaptive import METHODS, solve_each
 from bespoke_jax.reference.budget import Budget
 from bespoke_jax.reference.frame import frame_of
+from bespoke_jax.reference.paths import Control, Paths, check_paths
 from bespoke_jax.reference.pipeline import Samples
 from bespoke_jax.reference.problem import Problem
 

@@ -19,7 +19,7 @@ import jax
 from bespoke_jax._version import __version__
 from bespoke_jax.core import checks
 from bespoke_jax.metrics import Point
-from bespoke_jax.paths import Paths, check_paths, take
+from bespoke_jax.reference.paths import Paths, check_paths, take
 from bespoke_jax.report import html
 from bespoke_jax.report.advice import best, cautions, is_fitted, on_front, recommend
 from bespoke_jax.report.columns import COLUMNS, LEGEND

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bespoke_jax.metrics import Point
-from bespoke_jax.paths import Paths
+from bespoke_jax.reference.paths import Paths
 from bespoke_jax.solvers import TABLE
 
 

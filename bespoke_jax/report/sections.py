@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from bespoke_jax import grids, plots
+from bespoke_jax import grids
 from bespoke_jax.metrics import Point, curvature, step_errors
-from bespoke_jax.paths import Paths
+from bespoke_jax.reference.paths import Paths
+from bespoke_jax.report import figures as plots
 from bespoke_jax.report import html
 from bespoke_jax.report.advice import is_fitted
 

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from bespoke_jax._types import Arr, Times
 from bespoke_jax.core.checks import real
+from bespoke_jax.core.types import Arr, Times
 
 _STEP = 1e-100
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from bespoke_jax._types import Arr
 from bespoke_jax.core.checks import numbers
+from bespoke_jax.core.types import Arr
 from bespoke_jax.schedules._closed import AnyTimes, ClosedForm, floating
 
 _ROUNDING = 2.0**-24

@@ -7,8 +7,9 @@ README's table and the contract tests.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bespoke_jax._types import Count, Number
 from bespoke_jax.core import checks
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers._scire import recursive_difference
 from bespoke_jax.solvers.adams_bashforth import adams_bashforth
 from bespoke_jax.solvers.ddim import ddim
@@ -56,7 +57,6 @@ from bespoke_jax.solvers.scire_multistep import (
     scire_v2_3m,
 )
 from bespoke_jax.solvers.unipc import unipc
-from bespoke_jax.table import Solver
 
 
 class Entry(NamedTuple):

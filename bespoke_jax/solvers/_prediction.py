@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import Linear, trace
 from bespoke_jax.schedules import on_host
-from bespoke_jax.table import Solver
-from bespoke_jax.tracing import Linear, trace
 
 
 class Point(NamedTuple):

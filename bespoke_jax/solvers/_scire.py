@@ -13,14 +13,14 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bespoke_jax._types import Count
 from bespoke_jax.core.checks import known, real, whole
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import Linear
+from bespoke_jax.core.types import Count
 from bespoke_jax.solvers import _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._prediction import Point, Prediction
 from bespoke_jax.solvers._steps import Layout, budget
-from bespoke_jax.table import Solver
-from bespoke_jax.tracing import Linear
 
 
 class Form(NamedTuple):

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax import grids
-from bespoke_jax._types import Count
 from bespoke_jax.core.checks import known, shown, whole
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import Linear
+from bespoke_jax.core.types import Count
 from bespoke_jax.grids._checks import MOST_STEPS
 from bespoke_jax.schedules import on_host
 from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, run
-from bespoke_jax.table import Solver
-from bespoke_jax.tracing import Linear
 
 Coordinate = Callable[[Point], float]
 """The variable in which a method interpolates: lambda, tau, 1/tau or t."""

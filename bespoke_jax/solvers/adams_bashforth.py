@@ -8,11 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 from bespoke_jax import grids
-from bespoke_jax._types import Count, Number
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import trace
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers._adams import variable_step
 from bespoke_jax.solvers._steps import check_order
-from bespoke_jax.table import Solver
-from bespoke_jax.tracing import trace
 
 
 def adams_bashforth(

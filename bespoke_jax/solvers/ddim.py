@@ -5,9 +5,9 @@ Song, Meng and Ermon, 2020, arXiv 2010.02502, equation 12 with eta = 0.
 
 from typing import Any
 
-from bespoke_jax._types import Count, Number
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers._steps import Layout, multistep
-from bespoke_jax.table import Solver
 
 
 def ddim(

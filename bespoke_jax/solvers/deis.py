@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from bespoke_jax._types import Count, Number
 from bespoke_jax.core.checks import known
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.schedules import joints, on_host
 from bespoke_jax.solvers._prediction import Point
 from bespoke_jax.solvers._steps import Layout, check_order, multistep
 from bespoke_jax.solvers.ipndm import ipndm_v
-from bespoke_jax.table import Solver
 
 _PANEL = 0.25
 """Longest panel of the quadrature, in half log-SNR."""

@@ -21,13 +21,13 @@ data prediction at the end, for one more evaluation. Steps from or to an infinit
 from functools import partial
 from typing import Any
 
-from bespoke_jax._types import Count, Number
 from bespoke_jax.core.checks import known
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import NOISE
 from bespoke_jax.solvers._steps import Layout, budget, check_order
 from bespoke_jax.solvers.ddim import ddim
-from bespoke_jax.table import Solver
 
 _singlestep = partial(_exponential.singlestep, NOISE)
 _multistep = partial(_exponential.multistep, NOISE)

@@ -17,11 +17,11 @@ Thresholding of the data prediction belongs to the field:
 from functools import partial
 from typing import Any
 
-from bespoke_jax._types import Count, Number
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import DATA
 from bespoke_jax.solvers._steps import Layout, budget
-from bespoke_jax.table import Solver
 
 _singlestep = partial(_exponential.singlestep, DATA)
 _multistep = partial(_exponential.multistep, DATA)

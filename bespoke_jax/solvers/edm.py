@@ -10,12 +10,12 @@ Any schedule will do: steps are written for x_t = alpha_t y. Steps from an infin
 
 from typing import Any
 
-from bespoke_jax._types import Count, Number
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers import _exponential, _steps
 from bespoke_jax.solvers._exponential import NOISE
 from bespoke_jax.solvers._steps import Layout, budget
 from bespoke_jax.solvers.ddim import ddim
-from bespoke_jax.table import Solver
 
 
 def edm_euler(

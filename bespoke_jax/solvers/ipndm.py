@@ -11,12 +11,12 @@ Grids, `start`, `end` and `denoise` as in `bespoke_jax.solvers.ddim`.
 
 from typing import Any
 
-from bespoke_jax._types import Count, Number
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import Linear
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers import _adams
 from bespoke_jax.solvers._prediction import Point, Prediction
 from bespoke_jax.solvers._steps import Layout, check_order, multistep
-from bespoke_jax.table import Solver
-from bespoke_jax.tracing import Linear
 
 
 def ipndm(

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax import grids
-from bespoke_jax._types import Count, Number
 from bespoke_jax.core import checks
-from bespoke_jax.table import Solver
-from bespoke_jax.tracing import trace
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import trace
+from bespoke_jax.core.types import Count, Number
 
 
 class Tableau(NamedTuple):

@@ -33,7 +33,8 @@ All raise ValueError for an argument out of range.
 
 from typing import Any
 
-from bespoke_jax._types import Count, Number
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers import _scire, _steps
 from bespoke_jax.solvers._exponential import lam
 from bespoke_jax.solvers._exponential import phi as exponential_phi
@@ -45,7 +46,6 @@ from bespoke_jax.solvers.scire_multistep import (
     scire_v2_2m,
     scire_v2_3m,
 )
-from bespoke_jax.table import Solver
 
 
 def scire_v1_2(

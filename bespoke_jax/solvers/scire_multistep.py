@@ -7,11 +7,11 @@ as described in `bespoke_jax.solvers.scire`; there too, what `phi` does to the o
 
 from typing import Any
 
-from bespoke_jax._types import Count, Number
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers import _scire
 from bespoke_jax.solvers._scire import V1, V2
 from bespoke_jax.solvers._steps import Layout
-from bespoke_jax.table import Solver
 
 
 def scire_v1_2m(

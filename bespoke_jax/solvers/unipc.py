@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from bespoke_jax._types import Count, Number
 from bespoke_jax.core.checks import known
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Count, Number
 from bespoke_jax.solvers._exponential import DATA, NOISE, phi
 from bespoke_jax.solvers._prediction import run
 from bespoke_jax.solvers._steps import Layout, check_order
-from bespoke_jax.table import Solver
 
 
 def unipc(

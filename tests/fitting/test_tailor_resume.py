@@ -1,0 +1,108 @@
+"""`bespoke tailor --directory`: killed, repeated, moved to other devices."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kill import killed_until_done
+
+import bespoke_jax as bj
+
+ROOT = Path(__file__).parents[2]
+KILLS = int(os.environ.get("BESPOKE_KILLS", "5"))
+MODEL = """
+import jax.numpy as jnp
+import bespoke_jax as bj
+def load():
+    field = lambda t, x: jnp.tanh(3 * jnp.sin(4 * t[:, None]) - x) + jnp.cos(2 * x)
+    return bj.Model(field, (2,))
+"""
+RUN = """
+import sys
+from bespoke_jax.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+DEVICES = """
+import sys
+import jax, numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+import bespoke_jax as bj
+sys.path.insert(0, ".")
+import m
+x0 = jax.random.normal(jax.random.key(0), (32, 2))
+if len(jax.devices()) > 1:
+    mesh = Mesh(np.array(jax.devices()), ("data",))
+    x0 = jax.device_put(x0, NamedSharding(mesh, PartitionSpec("data")))
+found = bj.tailor(
+    m.load().field, x0, nfe=2, key=jax.random.key(1), evaluations=9000,
+    directory="devices", progress=False,
+)
+bj.card.save(sys.argv[1], found.solver, rmse=found.rmse, judge=found.judge)
+"""
+
+
+def python(folder, code, *argv, devices=1):
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv], cwd=folder, env=env, text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tailor")
+    (folder / "m.py").write_text(MODEL)
+    return folder
+
+
+def words(folder, name):
+    line = "tailor --nfe 3 --paths 40 --evaluations 40000 --no-progress"
+    place = {"--model": "m.py:load", "--directory": name, "--out": f"{name}.json"}
+    pairs = [(flag, str(folder / where)) for flag, where in place.items()]
+    return [*line.split(), *(word for pair in pairs for word in pair)]
+
+
+def told(folder, name):
+    """All of a card that is not a clock's."""
+    card = json.loads((folder / f"{name}.json").read_text())
+    card.pop("created")
+    card["cost"].pop("seconds")
+    return card
+
+
+@pytest.mark.slow
+def test_a_killed_search_ends_in_the_uninterrupted_result(folder):
+    python(folder, RUN, *words(folder, "whole"))
+    rng = np.random.default_rng(0)
+    env = {
+        "PYTHONPATH": str(ROOT),
+        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
+    }
+    argv = [sys.executable, "-c", RUN, *words(folder, "killed")]
+    killed_until_done(
+        argv, env, rng, KILLS, ready=(folder / "killed").exists, within=3.0
+    )
+    assert told(folder, "killed") == told(folder, "whole")
+
+
+@pytest.mark.slow
+def test_the_same_call_answers_at_once_in_a_new_process_and_on_other_devices(folder):
+    first = python(folder, DEVICES, "four.json", devices=4)
+    again = python(folder, DEVICES, "one.json", devices=1)
+    assert first == again == ""
+    four, one = (bj.card.load(folder / f"{n}.json") for n in ("four", "one"))
+    assert four.rmse == one.rmse
+    for ours, theirs in zip(four.solver, one.solver, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

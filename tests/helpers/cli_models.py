@@ -1,0 +1,34 @@
+"""Models for the tests of `--model`: a Gaussian, whose flow is x1 = 0.5 + 0.3 x0."""
+
+import jax.numpy as jnp
+
+from bespoke_jax import schedules
+from bespoke_jax.fields.model import Model
+
+MEAN, STD = 0.5, 0.3
+
+
+def velocity(t, x, c=None):
+    t = jnp.reshape(jnp.asarray(t, x.dtype), (-1,) + (1,) * (x.ndim - 1))
+    y = (x - t * MEAN) / ((t * STD) ** 2 + (1 - t) ** 2)
+    return MEAN + t * STD**2 * y - (1 - t) * y
+
+
+def gaussian():
+    return Model(velocity, (4, 4, 1), schedule=schedules.CondOT(), name="gaussian")
+
+
+def narrow():
+    return Model(lambda t, x: x[:, :2], (4, 4, 1))
+
+
+def broken():
+    raise TypeError("first line\nsecond line")
+
+
+def number():
+    return 3
+
+
+def early():
+    return gaussian()._replace(end=0.5)

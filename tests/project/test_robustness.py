@@ -1,0 +1,46 @@
+"""Wrong inputs to every command and public function: one sentence, nothing lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fuzz_calls
+import pytest
+
+import bespoke_jax as bj
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 520
+HELPERS = {"check_paths", "require_dense", "rms", "on_host"}
+"""Of the library's own modules, on values that they have checked."""
+
+
+@pytest.mark.slow
+def test_wrong_inputs_are_answered_by_one_sentence():
+    # Without the tests' strict settings and annotation checks, as a user runs it.
+    settings = {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    settings["JAX_COMPILATION_CACHE_DIR"] = str(ROOT / ".cache" / "jax")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "helpers" / "fuzz.py"), "0", str(SEEDS)],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith(f"{SEEDS} seeds, 0 badly answered\n"), (
+        done.stdout + done.stderr[-2000:]
+    )
+
+
+def test_the_generator_covers_the_public_functions():
+    tried = {call[0] for call in fuzz_calls.calls().values()}
+    missing = []
+    for module in (bj, bj.fields, bj.families, bj.grids, bj.losses, bj.metrics,
+                   bj.paths, bj.reference, bj.schedules, bj.solvers):  # fmt: skip
+        for name in getattr(module, "__all__", dir(module)):
+            value = getattr(module, name)
+            ours = getattr(value, "__module__", "").startswith("bespoke_jax")
+            if ours and callable(value) and not isinstance(value, type):
+                missing += [name] * (value not in tried and name not in HELPERS)
+    assert not missing
