@@ -1,6 +1,6 @@
 """Random calls of every public function and command, most of them wrong in one place.
 
-    python tests/helpers/fuzz.py FIRST LAST    # seeds; prints a line for each bad answer
+    python tests/helpers/fuzz.py FIRST LAST    # seeds; one line for each bad answer
 
 A call is good if it returns, or if the library itself raises a ValueError, TypeError or
 RuntimeError of one sentence: the innermost frame is a `raise` in bespoke_jax. A command
