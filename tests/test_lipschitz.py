@@ -100,5 +100,7 @@ def test_bound_holds_with_the_measured_constant():
 
 
 def test_arguments_out_of_range_are_explained():
-    with pytest.raises(ValueError, match="iterations must be a whole number of at least 1; got 0"):
+    with pytest.raises(
+        ValueError, match="iterations must be a whole number of at least 1; got 0"
+    ):
         measured(iterations=0)
