@@ -14,7 +14,7 @@ from bespoke_jax.checkpoint import Checkpoints, fingerprint
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field, as_states, evaluate
 from bespoke_jax.families.family import check_interval
-from bespoke_jax.paths import Control, Paths, check_paths
+from bespoke_jax.paths import Control, Paths
 from bespoke_jax.reference import pipeline
 from bespoke_jax.reference.adaptive import METHODS, solve_each
 from bespoke_jax.reference.budget import Budget
@@ -177,7 +177,8 @@ def solve_at(
 
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2.
     """
-    check_paths(paths)
+    checks.instance("paths", paths, Paths, "the Paths of reference.solve")
+    checks.samples("paths.x0", paths.x0)
     times = jnp.asarray(checks.numbers("times", times), paths.x0.dtype)
     control = _control(rtol, atol, method, max_steps)
     solved = solve_each(
