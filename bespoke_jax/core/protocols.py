@@ -5,32 +5,6 @@ This module does not import JAX, so that reading a card or listing solvers is qu
 
 from typing import Any, Protocol, runtime_checkable
 
-<<<<<<< HEAD:bespoke_jax/core/protocols.py
-=======
-import jax
-import numpy as np
-from jaxtyping import Float, PyTree
-
-Arr = jax.Array | np.ndarray
-
-Number = float | int | np.number | Float[Arr, ""]
-"""A real number of Python, NumPy or JAX."""
-
-Count = int | np.integer
-"""A whole number of Python or NumPy."""
-
-Scalar = Float[Arr, ""] | float | int
-Times = Float[Arr, " *times"] | float
-"""Times, log-SNRs or NSRs of any shape; schedules act on them elementwise."""
-
-BatchTime = Float[Arr, ""] | Float[Arr, " batch"] | float
-"""The time argument of a field: one for the whole batch, or one per sample."""
-
-State = Float[Arr, "batch *shape"]
-Conditioning = PyTree[Any]
-"""Per-sample conditioning: any pytree whose leaves have leading axis batch."""
-
->>>>>>> main:bespoke_jax/_types.py
 
 @runtime_checkable
 class VelocityField(Protocol):
