@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.benchmarks.peer_pairs import COND_OT, PAIRS
 
 import bespoke_jax as bj
 from experiments.benchmarks import ground_truth_page, peers_page
-from experiments.benchmarks.peer_pairs import COND_OT, PAIRS
 from experiments.mixture import fields
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "benchmarks"
