@@ -15,6 +15,8 @@ from importlib.util import find_spec
 
 import tyro
 
+from experiments.harness import command
+
 BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> other programs it needs
     "overhead": (),
     "compiling": (),
@@ -49,11 +51,9 @@ def main(config: Config) -> None:
             )
             continue
         print(f"{name}:", flush=True)
-        page, measure = (
-            import_module(f"experiments.benchmarks.{name}.{part}")
-            for part in ("page", "measure")
-        )
-        measure.measure(page.Config())
+        package = f"experiments.benchmarks.{name}"
+        page = import_module(f"{package}.page")
+        command.measure(package, page.Config())
         page.write(page.Config())
 
 

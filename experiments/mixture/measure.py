@@ -58,10 +58,10 @@ def truth(config: Config, model: bj.Model, count: int, seed: int) -> bj.Paths:
 def measure(config: Config) -> None:
     jax.config.update("jax_enable_x64", True)
     for seed in config.seeds:
-        measure_model(config, seed)
+        measure_mixture(config, seed)
 
 
-def measure_model(config: Config, seed: int) -> None:
+def measure_mixture(config: Config, seed: int) -> None:
     model, results = fields.benchmark(seed), config.results()
     training = truth(config, model, config.fitting, 0)
     test = truth(config, model, config.test, 1)

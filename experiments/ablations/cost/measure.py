@@ -113,10 +113,11 @@ def measure(config: Config) -> None:
         time_all(config)
         return
     for name in config.models:
-        measure_model(config, name)
+        fits_of(config, name)
 
 
-def measure_model(config: Config, name: str) -> None:
+def fits_of(config: Config, name: str) -> None:
+    """All fits on one model."""
     model, setup, nfe = models.load(name), config.setup, config.nfe
     results, shared = config.results(name), harness.truth(config.setup, model)
     test = shared.test

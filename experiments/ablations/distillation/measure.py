@@ -109,11 +109,6 @@ def size(tree: Any) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model, results = models.load(name), config.results(name)
     setup, truth = config.setup, harness.truth(config.setup, model)

@@ -47,11 +47,6 @@ class Config:
         return [*tasks, ("bound", self.repeat, 1)]
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model = models.load(name)
     results = config.results(name)

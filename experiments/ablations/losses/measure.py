@@ -49,11 +49,6 @@ def distances(images: jax.Array) -> dict[str, float]:
     }
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model, setup = models.load(name), config.setup
     results = config.results(name)

@@ -73,11 +73,6 @@ def iterates(
     return jax.vmap(family.build)(thetas)
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model = models.load(name)
     results = config.results(name)

@@ -55,11 +55,6 @@ def curve(values: Any, scale: float = 1.0) -> list[float]:
     return [float(f"{v:.6g}") for v in np.asarray(values, np.float64) / scale]
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model = models.load(name)
     results = config.results(name)

@@ -2,12 +2,12 @@
 
     uv run python -m experiments.benchmarks.losses
 
-Digits U-Net, RK2, value and gradient by theta. Every mode is compiled at every n; the
-compiled functions are then timed in turn, round after round, so that a drifting machine
-speed cancels from the ratios. Writes `losses.json`, `losses.png` and the tables in
-README.md.
+Digits U-Net, RK2, value and gradient with respect to theta. Every mode is compiled at
+every n; the compiled functions are then timed in turn, round after round, so that a
+drift of the machine's speed cancels from the ratios.
 """
 
 from experiments.harness import command
 
-command.run(__package__, __doc__)
+if __name__ == "__main__":
+    command.run(__package__, __doc__)

@@ -8,10 +8,11 @@ the exact field of a mixture in two dimensions (batch 256), whose call takes
 microseconds. A solve is timed in turn with the same number of jitted calls, each of
 which needs the one before, and with the same calls in one compiled loop that does
 nothing else: the first is what a user would write, the second the least that a solve
-can cost. Ratios are taken round by round, so that a drifting machine speed cancels.
-Writes `overhead.json` and the table in README.md.
+can cost. Ratios are taken within a round, so that a drift of the machine's speed
+cancels.
 """
 
 from experiments.harness import command
 
-command.run(__package__, __doc__)
+if __name__ == "__main__":
+    command.run(__package__, __doc__)

@@ -9,4 +9,5 @@ first screen of the page at desktop width into `report.png`.
 
 from experiments.harness import command
 
-command.run(__package__, __doc__)
+if __name__ == "__main__":
+    command.run(__package__, __doc__)

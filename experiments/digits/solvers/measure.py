@@ -65,11 +65,6 @@ def fit(
     return min(tries, key=lambda fitted: fitted.validation_rmse)
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model, results = models.load(name), config.results(name)
     truth = harness.truth(config.setup, model)

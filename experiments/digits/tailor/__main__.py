@@ -1,14 +1,14 @@
-"""`tailor` on the digits models, against every other solver of the library.
+"""`tailor` on the digits models, and every other solver of the library.
 
     uv run python -m experiments.digits.tailor
 
-Per model and NFE one fit on the shared ground truth, started from all training-free
-solvers and from the fit at one NFE less. Compared on test noises with the best
-training-free solver on its best grid (chosen on those very noises, which favours it)
-and with RK1- and RK2-Bespoke of `experiments.digits.solvers`. `--models eps_vp` does
-one model. Writes `results/tailor-*.json`, the table in README.md and `tailor.png`.
+One fit for each model and NFE on the shared ground truth, started from all
+training-free solvers and from the fit at one NFE less. It is compared on test noises
+with the best training-free solver on its best grid (chosen on these very noises, which
+is in its favour) and with RK1-, RK2- and RK4-Bespoke of `experiments.digits.solvers`.
 """
 
 from experiments.harness import command
 
-command.run(__package__, __doc__)
+if __name__ == "__main__":
+    command.run(__package__, __doc__)

@@ -38,11 +38,6 @@ def stored(name: str, nfe: int) -> bj.Solver:
     return harness.as_solver(Config().results(name).get(nfe=nfe)["solver"])
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model, setup = models.load(name), config.setup
     results = config.results(name)

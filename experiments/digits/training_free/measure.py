@@ -61,11 +61,6 @@ def candidates() -> dict[str, Callable[..., bj.Solver]]:
     return table
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model = models.load(name)
     results = config.results(name)

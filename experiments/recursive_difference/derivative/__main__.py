@@ -10,13 +10,14 @@ step h from s, estimates of Gamma'(s) from Gamma(s) and Gamma at another point p
     full    corollary 3.1 and theorem 3.1 with the exact Gamma'(p) and Gamma''(p)
     EI      DPM-Solver-2's coefficient as a multiple of FD, 2 / (1 + tau_p / tau_s)
 
-against the exact one, a directional derivative (`jax.jvp`) of the network along its own
-path, on closed-form fields and on the digits eps-VP network, all in float64. First as
-p -> s, then at the nodes of SciRE-V1-2 on NSR grids; there also the multiple c of FD
-that a step would need to be exact (least squares over the samples): 1 is FD, 1.5 and
-1.58 are RD. Writes `results/derivative-*.json`, README.md and two figures.
+They are compared with the exact one, a directional derivative (`jax.jvp`) of the
+network along its own path, on closed-form fields and on the digits eps-VP network, all
+in float64: first as p -> s, then at the nodes of SciRE-V1-2 on NSR grids. There the
+multiple c of FD that makes a step exact is measured too (least squares over the
+samples): 1 is FD, 1.5 and 1.58 are RD.
 """
 
 from experiments.harness import command
 
-command.run(__package__, __doc__)
+if __name__ == "__main__":
+    command.run(__package__, __doc__)

@@ -114,11 +114,6 @@ def judged(truth: jax.Array, found: dict[str, jax.Array]) -> dict[str, float]:
     return {**rms, "closer": float(np.mean(each["RD(3)"] < each["FD"]))}
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model, results = subjects.load(name, double=True), config.results(name)
     schedule, field = model.schedule, model.field

@@ -92,15 +92,14 @@ class Subject:
                 self.once({**key, "label": label, "nfe": nfe}, model, against, "nsr")
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        model = subjects.load(name)
-        pair = subjects.exact(config.setup, model)
-        x0, exact = (x[: config.samples] for x in pair)
-        subject = Subject(config, config.results(name), model, x0, exact)
-        grids(subject)
-        ends(subject)
-        biases(subject)
+def measure_model(config: Config, name: str) -> None:
+    model = subjects.load(name)
+    pair = subjects.exact(config.setup, model)
+    x0, exact = (x[: config.samples] for x in pair)
+    subject = Subject(config, config.results(name), model, x0, exact)
+    grids(subject)
+    ends(subject)
+    biases(subject)
 
 
 def grids(subject: Subject) -> None:

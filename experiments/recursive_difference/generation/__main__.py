@@ -2,16 +2,15 @@
 
     uv run python -m experiments.recursive_difference.generation
 
-All rules on one grid (NSR, k = 3.1), so that only the rule differs; EDM-Heun on its own
-grid as well. Mean squared error to the exact solution from the same noise; for digits
-also the Frechet distance of the samples' classifier features to those of the data set,
-and for all the samples' spread: the standard deviation about their mean, over that of
-the exact samples. `--models eps_vp` does one model; the page is written from all that
-are there. Few samples near the boundary between modes make most of a mixture's mean
-squared error, hence its median too. Writes `results/generation-*.json`, the tables in
-README.md and TABLES.md, and `generation.png`.
+All rules use one grid (NSR, k = 3.1), so that they differ in the rule only; EDM-Heun is
+also run on its own grid. Measures the mean squared error to the exact solution from the
+same noise; for digits the Frechet distance of the samples' classifier features to those
+of the data set; and the spread of the samples, their standard deviation about the mean
+over that of the exact samples. A few samples near the boundary between modes make most
+of the mean squared error of a mixture, so its median is given too.
 """
 
 from experiments.harness import command
 
-command.run(__package__, __doc__)
+if __name__ == "__main__":
+    command.run(__package__, __doc__)

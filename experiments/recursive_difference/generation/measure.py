@@ -112,11 +112,6 @@ def judged(x: Any, exact: Any, *, digits: bool) -> dict[str, Any]:
     return {**row, "frechet": classifier.frechet(x)} if digits else row
 
 
-def measure(config: Config) -> None:
-    for name in config.models:
-        measure_model(config, name)
-
-
 def measure_model(config: Config, name: str) -> None:
     model, results = subjects.load(name), config.results(name)
     digits = name in subjects.DIGITS
