@@ -124,3 +124,18 @@ def gradation(count: int) -> np.ndarray:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as the package writes its own."""
     bj.plots.write(figure, path)
+
+
+def gallery(axis: Axes, rows: Sequence[np.ndarray]) -> None:
+    """Rows of grey images `(count, side, side)` on 0 .. 255, drawn dark on white."""
+    side = rows[0].shape[1]
+    sheet = np.full((len(rows) * (side + 1), len(rows[0]) * (side + 1)), np.nan)
+    for i, images in enumerate(rows):
+        for j, image in enumerate(images):
+            top, left = i * (side + 1), j * (side + 1)
+            sheet[top : top + side, left : left + side] = image
+    shades = colormaps["gray_r"].with_extremes(bad="white")
+    axis.imshow(sheet, cmap=shades, vmin=0, vmax=255)
+    axis.set_xticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(False)
