@@ -116,7 +116,9 @@ def test_hardware_is_that_of_the_measurement(tmp_path, monkeypatch):
     results = harness.Results(tmp_path / "rows.json", {})
     results.once({"n": 1}, dict)
     measured = results.machine
-    monkeypatch.setattr(harness.results, "machine", lambda: "another machine")
+    monkeypatch.setattr(
+        "experiments.harness.results.machine", lambda: "another machine"
+    )
     stored = harness.Results(results.path, {})
     assert stored.machine == measured != "another machine"
     assert harness.hardware([stored, stored]) == measured
