@@ -6,12 +6,14 @@ import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import jax
 import numpy as np
 
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
+
+if TYPE_CHECKING:
+    import jax
 
 T = TypeVar("T")
 
@@ -150,12 +152,14 @@ def static_schedule(name: str, value: Any) -> Schedule:
     return value
 
 
-def random_key(name: str, value: Any) -> jax.Array:
+def random_key(name: str, value: Any) -> "jax.Array":
     """One random key of JAX, of the new or the old style; it may be traced.
 
     Raises:
         ValueError: anything else.
     """
+    import jax
+
     if isinstance(value, jax.Array):
         if jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
             one = value.ndim == 0
@@ -185,15 +189,22 @@ def numbers(name: str, value: Any) -> Any:
     Raises:
         ValueError: anything else.
     """
-    kinds = (np.floating, np.integer)
     try:
         array = value if hasattr(value, "dtype") else np.asarray(value)
-        real = any(jax.numpy.issubdtype(array.dtype, kind) for kind in kinds)
+        real = _is_real(array.dtype)
     except (TypeError, ValueError):  # ragged
         array, real = value, False
     if not real:
         raise ValueError(f"{name} must be an array of numbers; got {shown(value)}.")
     return array
+
+
+def _is_real(dtype: Any) -> bool:
+    if isinstance(dtype, np.dtype) and dtype.kind != "V":
+        return dtype.kind in "fiu"
+    import jax.numpy as jnp  # knows bfloat16 and its like, which are void to NumPy
+
+    return any(jnp.issubdtype(dtype, kind) for kind in (np.floating, np.integer))
 
 
 def samples(name: str, value: Any) -> Any:

@@ -9,8 +9,9 @@ import numpy as np
 
 from bespoke_jax.core.calls import as_field, as_states, evaluate
 from bespoke_jax.core.checks import static_schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver, check_form
-from bespoke_jax.core.types import Arr, Conditioning, Schedule
+from bespoke_jax.core.types import Arr, Conditioning
 
 
 def sample(

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax.core.checks import numbers, shown
-from bespoke_jax.core.types import Arr
 
 
 class Solver(NamedTuple):
@@ -99,7 +98,7 @@ def validate(solver: Solver) -> Solver:
     return solver
 
 
-def canonical(solver: Solver) -> tuple[Arr, Arr]:
+def canonical(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
     """The unique dense form x_{i+1} = a_i x_0 + sum_{j <= i} b_ij u_j of a solver.
 
     Two solvers are the same map for every field when their times and these numbers

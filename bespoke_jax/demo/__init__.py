@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bespoke_jax import fields, schedules
 from bespoke_jax.core.checks import nearest
 from bespoke_jax.core.counting import FORWARD, REVERSE
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.demo import weights
 from bespoke_jax.demo.unet import UNet
 from bespoke_jax.fields.model import Model

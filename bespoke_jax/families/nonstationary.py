@@ -30,8 +30,8 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax.core import checks
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver, canonical, validate
-from bespoke_jax.core.types import Schedule
 from bespoke_jax.families.family import Family, check_interval
 from bespoke_jax.schedules import CondOT, on_host
 from bespoke_jax.solvers.ddim import ddim

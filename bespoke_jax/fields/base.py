@@ -10,7 +10,8 @@ from jaxtyping import Int
 
 from bespoke_jax.core.calls import per_sample, to_batch
 from bespoke_jax.core.checks import shown
-from bespoke_jax.core.types import Arr, BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.types import Arr, BatchTime, Conditioning, State
 
 NetworkTime = BatchTime | Int[Arr, " batch"]
 """The time argument of a network: that of a field, or integer levels."""

@@ -10,7 +10,8 @@ from jax.tree_util import Partial
 from bespoke_jax.core import checks
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import as_field, as_states, velocity
-from bespoke_jax.core.types import Arr, Conditioning, Schedule
+from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.fields.knowledge import Known, schedule_of
 from bespoke_jax.fields.transforms import Reversed
 

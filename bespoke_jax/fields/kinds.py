@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 
 
 # Each kind: (beta, gamma) of u = beta x + gamma out, from alpha = a, sigma = s and

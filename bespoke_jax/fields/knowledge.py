@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 
 
 @runtime_checkable

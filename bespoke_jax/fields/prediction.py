@@ -12,7 +12,8 @@ from jax.tree_util import Partial
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, to_batch
-from bespoke_jax.core.types import BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import as_callable, coefficients, with_time
 from bespoke_jax.fields.kinds import (
     DIVIDE_BY_ALPHA,

@@ -9,7 +9,8 @@ from jax.tree_util import Partial
 
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
 from bespoke_jax.core.checks import real, static_schedule
-from bespoke_jax.core.types import BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import coefficients
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
 

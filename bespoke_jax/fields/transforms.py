@@ -18,7 +18,8 @@ from jax.tree_util import Partial
 
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
 from bespoke_jax.core.checks import static_schedule
-from bespoke_jax.core.types import BatchTime, Conditioning, Schedule, State
+from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import jumps_of, preimages, schedule_of
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax.core.checks import instance
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver, validate
-from bespoke_jax.core.types import Schedule
 from bespoke_jax.families import Family, from_schedules, insert, scale_time
 from bespoke_jax.schedules import Scaled
 from bespoke_jax.solvers import TABLE, construct

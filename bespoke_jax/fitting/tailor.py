@@ -22,8 +22,9 @@ from bespoke_jax import fields
 from bespoke_jax.cards.checkpoint import fingerprint
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
-from bespoke_jax.core.types import Conditioning, Schedule
+from bespoke_jax.core.types import Conditioning
 from bespoke_jax.families import nonstationary
 from bespoke_jax.families.family import check_interval
 from bespoke_jax.fitting import gauss_newton, identity

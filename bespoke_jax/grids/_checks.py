@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax.core.checks import real, whole
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 
 Grid = Float[np.ndarray, " {n}+1"]
 """`n + 1` times for the integer n of the same call."""

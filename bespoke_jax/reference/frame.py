@@ -20,7 +20,7 @@ from jax.tree_util import Partial
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import evaluate, to_batch
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.fields import change_schedule, jumps_of, schedule_of
 from bespoke_jax.schedules import Cosine, joints
 

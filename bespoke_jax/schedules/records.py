@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.schedules.cond_ot import CondOT
 from bespoke_jax.schedules.cosine import Cosine
 from bespoke_jax.schedules.cosine_vp import CosineVP

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from bespoke_jax.core.checks import static_schedule
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.schedules._closed import AnyTimes, positive
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bespoke_jax.core.checks import static_schedule
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.schedules._closed import AnyTimes, positive
 from bespoke_jax.schedules.scaled import as_times, joints
 

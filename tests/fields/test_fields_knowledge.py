@@ -6,7 +6,7 @@ import pytest
 from field_cases import SCHEDULES, X, exact_network
 
 from bespoke_jax import fields, schedules
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 
 CONDOT, VP, COSINE = schedules.CondOT(), schedules.VP(), schedules.Cosine()
 PLAIN = lambda t, x: -x

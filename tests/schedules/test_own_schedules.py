@@ -11,7 +11,7 @@ from oracles import GAUSSIAN, field, gaussian_flow
 
 import bespoke_jax as bj
 from bespoke_jax import schedules
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.schedules import (
     VP,
     CondOT,

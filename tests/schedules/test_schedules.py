@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.schedules import (
     EDM,
     VP,

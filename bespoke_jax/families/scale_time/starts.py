@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core import checks
-from bespoke_jax.core.types import Schedule
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.families.family import Family
 
 
