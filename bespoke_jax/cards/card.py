@@ -13,7 +13,6 @@ import datetime
 import importlib.metadata
 import os
 import platform
-import secrets
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ import numpy as np
 
 from bespoke_jax import schedules
 from bespoke_jax._version import __version__
+from bespoke_jax.cards import atomic
 from bespoke_jax.cards.format import encode, parse
 from bespoke_jax.core import checks
 from bespoke_jax.core.solver import Solver, validate
@@ -195,22 +195,10 @@ def _write(path: Path, text: str) -> Path:
             f"cannot write a card to {path}: it is a folder; "
             f"give a file name, such as {path / 'solver.json'}"
         )
-    target = Path(os.path.realpath(path))  # a link keeps pointing at the card
-    part = target.with_name(f".card-{secrets.token_hex(6)}.part")
     try:
-        data = text.encode("utf-8")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
+        return atomic.write_text(path, text)
     except UnicodeEncodeError as error:
         raise ValueError(f"cannot save this card: text {error.reason}") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise ValueError(f"cannot write the card {path}: {reason}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-    return path
