@@ -12,8 +12,8 @@ import pytest
 from cli_models import MEAN, STD, gaussian
 
 from bespoke_jax import card, solvers
-from bespoke_jax.cli import COMMANDS, fitting, main, models, work
-from bespoke_jax.reference.paths import Paths
+from bespoke_jax.cli import COMMANDS, main, models
+from bespoke_jax.fitting import scale_time
 
 MODEL = "cli_models:gaussian"
 
@@ -41,15 +41,18 @@ def euler_card():
         ("demo -n 8", "no flag -n; the nearest is --"),
         ("fit --itertions=5", "no flag --itertions; the nearest is --iterations"),
         ("list --all", "bespoke list has no flag --all"),
-        ("demo --nfe eight", "--nfe: invalid literal for int() with base 10: 'eight'"),
-        ("demo --nfe", "Missing value for argument '--nfe'"),
+        ("fit --nfe eight", "--nfe: invalid literal for int() with base 10: 'eight'"),
+        ("fit --nfe", "Missing value for argument '--nfe'"),
+        ("demo --nfe eight", "Could not find valid parse for arguments: ['eight']"),
         ("demo fm_ot", "Unrecognized options: fm_ot; see bespoke demo --help"),
         (
-            "demo --nfe 7",
+            "fit --nfe 7",
             "evaluations of a midpoint step; got 7, the nearest is 6 or 8",
         ),
-        ("demo --nfe 0", "got 0, the nearest is 2"),
-        ("demo --nfe -4", "the nearest is 2"),
+        ("fit --nfe 0", "got 0, the nearest is 2"),
+        ("fit --nfe -4", "the nearest is 2"),
+        ("demo --nfe 4 0", "--nfe must be at least 1; got 0"),
+        ("demo --nfe -4", "--nfe must be at least 1; got -4"),
         ("demo --model fm_to", "no model 'fm_to'; the nearest is fm_ot"),
         ("demo --seed -1", "--seed must lie in 0 .. 4294967295; got -1"),
         ("demo --out euler-5.json", "cannot make the folder euler-5.json: File exists"),
@@ -218,9 +221,8 @@ def test_interrupting_says_how_to_resume(monkeypatch, capsys):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting, "fit", stopped)
-    nothing = Paths(*[None] * 7)
-    monkeypatch.setattr(work, "ground_truth", lambda *_, **__: nothing)
+    monkeypatch.setattr(scale_time, "fit", stopped)
+    monkeypatch.setattr(scale_time, "solve_model", lambda *_, **__: None)
     line = f"fit --model {MODEL} --no-progress"
     assert main([*line.split(), "--directory", "runs/a"]) == 130
     assert main(line.split()) == 130
@@ -244,12 +246,12 @@ def test_the_console_script_is_quick_to_help():
         text=True,
         env={**os.environ, "PYTHONPATH": root, "PYTHONIOENCODING": "utf-8"},
     )
-    good, bad = run("--help"), run("demo", "--nfe", "x")
+    good, bad = run("--help"), run("fit", "--nfe", "x")
     assert good.returncode == 0 and "demo" in good.stdout and good.stderr == ""
     assert bad.returncode == 2 and bad.stdout == ""
     assert bad.stderr == (
         "bespoke: Error parsing --nfe: invalid literal for int() with base 10: 'x'; "
-        "see bespoke demo --help\n"
+        "see bespoke fit --help\n"
     )
 
 

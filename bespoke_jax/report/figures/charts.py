@@ -151,7 +151,7 @@ def line_chart(
     for axis in axes.flat[len(figures) :]:
         axis.set_axis_off()
     for axis in axes[:, 0]:
-        axis.set_ylabel(fill(ylabel, 34))  # as long as a panel is high
+        axis.set_ylabel(fill(ylabel, 30))  # as long as a panel is high
     for axis in axes[-1]:
         axis.set_xlabel(xlabel)
     legend(figure, columns=min(4, len(looks)), title=note)
