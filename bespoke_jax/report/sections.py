@@ -61,8 +61,7 @@ def samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[st
         )
         for p in points
     }
-    scales = [float(np.quantile(a, 0.99)) for a in away.values()]
-    black = max((s for s in scales if 0 < s < np.inf), default=1.0)
+    black = plots.largest_of(away.values())
     pairs = [html.strip(plots.shades(exact, data_range), "exact")]
     for p in points:
         gone = np.clip(1 - away[p.name] / black, 0, 1)

@@ -188,3 +188,18 @@ def test_figures_are_written_whole_in_the_format_of_their_suffix(tmp_path):
     figure = plots.bar_chart({"a": {"x": 1.0}}, xlabel="x")
     assert plots.write(figure, tmp_path / "a.svg").read_text().startswith("<?xml")
     assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+
+
+def test_differences_are_white_where_samples_agree_and_black_where_they_do_not():
+    exact = np.zeros((3, 4, 4, 1))
+    rows = {"same": exact, "off": exact + 0.5, "wild": exact + np.nan}
+    figure = plots.differences(exact, rows)
+    shown = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
+    means = np.array([image.mean() for image in shown]).reshape(4, 6)
+    np.testing.assert_allclose(
+        means[:, :3], [[0.5] * 3, [0.5] * 3, [0.75] * 3, [0] * 3]
+    )
+    np.testing.assert_allclose(means[1:3, 3:], [[1.0] * 3, [0.0] * 3])
+    assert not figure.axes[3].images[0].get_visible()  # the exact have no difference
+    (text,) = figure.axes[3].texts
+    assert "black 0.5" in text.get_text()

@@ -20,7 +20,15 @@ from bespoke_jax.report.figures.curves import (
     rmse_against_nfe,
     step_errors,
 )
-from bespoke_jax.report.figures.samples import images, is_image, scatter, shades, sheet
+from bespoke_jax.report.figures.samples import (
+    differences,
+    images,
+    is_image,
+    largest_of,
+    scatter,
+    shades,
+    sheet,
+)
 from bespoke_jax.report.figures.solver import (
     coefficients,
     evaluation_times,
@@ -35,12 +43,14 @@ __all__ = [
     "bar_chart",
     "coefficients",
     "curvature",
+    "differences",
     "draw",
     "dress",
     "error_against_nfe",
     "evaluation_times",
     "images",
     "is_image",
+    "largest_of",
     "learned_path",
     "legend",
     "line_chart",
