@@ -24,6 +24,7 @@ from bespoke_jax.core import checks
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear, trace
 from bespoke_jax.schedules import on_host
+from bespoke_jax.schedules.endpoints import Endpoints
 
 
 class Point(NamedTuple):
@@ -83,8 +84,8 @@ def run(
 
     def traced(u, x):
         def predict(s: Point, x: Linear) -> Prediction:
-            W = s.sigma * s.d_alpha - s.alpha * s.d_sigma
-            if not (math.isfinite(W) and W > 0):
+            path = Endpoints(s.alpha, s.sigma, s.d_alpha, s.d_sigma)
+            if not (math.isfinite(path.W) and path.W > 0):
                 advice = "start later" if s.t < 0.5 else "end earlier (end=1 - 1e-3)"
                 raise ValueError(
                     f"noise and data cannot be told apart at t = {s.t}, where "
@@ -92,9 +93,7 @@ def run(
                     f"{s.d_sigma:.4g}; {advice}."
                 )
             v = u(s.t, x)
-            x1 = (s.sigma / W) * v - (s.d_sigma / W) * x
-            eps = (s.d_alpha / W) * x - (s.alpha / W) * v
-            return Prediction(s, x1, eps)
+            return Prediction(s, path.data(x, v), path.noise(x, v))
 
         x = recursion(predict, x)
         return predict(last, x).x1 if denoise else x
