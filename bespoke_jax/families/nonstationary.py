@@ -35,7 +35,7 @@ from bespoke_jax.core.solver import Solver, canonical, validate
 from bespoke_jax.families.family import Family, check_interval
 from bespoke_jax.schedules import CondOT, on_host
 from bespoke_jax.schedules.endpoints import Endpoints
-from bespoke_jax.solvers.ddim import ddim
+from bespoke_jax.solvers.first_order import ddim
 
 
 class _Spec(NamedTuple):
