@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -24,3 +25,16 @@ def pytest_configure(config):
     """
     if "not slow" not in config.option.markexpr:
         jaxtyping.install_import_hook("bespoke_jax", "beartype.beartype")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_programs():
+    """Forget compiled programs before there are too many for one process.
+
+    XLA maps some memory for each, and a process on Linux has at most 65,530 maps
+    (vm.max_map_count): beyond, the compiler ends it with a segmentation fault.
+    """
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 30_000:
+        jax.clear_caches()

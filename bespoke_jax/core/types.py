@@ -18,7 +18,7 @@ Number = float | int | np.number | Float[Arr, ""]
 Count = int | np.integer
 """A whole number of Python or NumPy."""
 
-Scalar = Float[Arr, ""] | float
+Scalar = Float[Arr, ""] | float | int
 Times = Float[Arr, " *times"] | float
 """Times, log-SNRs or NSRs of any shape; schedules act on them elementwise."""
 

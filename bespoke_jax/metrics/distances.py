@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Float
+from jaxtyping import Real
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.types import Arr, Scalar
@@ -19,7 +19,7 @@ from bespoke_jax.core.types import Arr, Scalar
 _ROWS = 256  # rows whose distances to the whole other set are held at a time
 
 
-def frechet(x: Float[Arr, "n d"], y: Float[Arr, "m d"]) -> float:
+def frechet(x: Real[Arr, "n d"], y: Real[Arr, "m d"]) -> float:
     """Frechet distance between the normal laws fitted to two sets of features.
 
         |mu_x - mu_y|^2 + tr(C_x + C_y - 2 (C_x^{1/2} C_y C_x^{1/2})^{1/2})
@@ -59,8 +59,8 @@ class Extrapolated(NamedTuple):
 
 
 def frechet_infinity(
-    x: Float[Arr, "n d"],
-    y: Float[Arr, "m d"],
+    x: Real[Arr, "n d"],
+    y: Real[Arr, "m d"],
     *,
     key: jax.Array,
     sizes: int = 6,
@@ -109,8 +109,8 @@ def frechet_infinity(
 
 
 def sliced_wasserstein(
-    x: Float[Arr, "n d"],
-    y: Float[Arr, "m d"],
+    x: Real[Arr, "n d"],
+    y: Real[Arr, "m d"],
     *,
     key: jax.Array,
     projections: int = 256,
@@ -123,7 +123,7 @@ def sliced_wasserstein(
 
     Reference: Rabin, Peyre, Delon and Bernot (2011); Bonneel et al. (2015).
     """
-    x, y = _pair("sliced_wasserstein", x, y)
+    x, y = _floats(*_pair("sliced_wasserstein", x, y))
     projections = checks.whole("projections", projections, most=10**6)
     return _sliced(x, y, checks.random_key("key", key), projections)
 
@@ -148,7 +148,7 @@ def _quantiles(values, size):
     return jnp.interp(middles(size), middles(len(values)), values)
 
 
-def energy_distance(x: Float[Arr, "n d"], y: Float[Arr, "m d"]) -> jax.Array:
+def energy_distance(x: Real[Arr, "n d"], y: Real[Arr, "m d"]) -> jax.Array:
     """The energy distance, sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|).
 
     Means over all pairs, a vector with itself included, as scipy.stats has it in one
@@ -156,7 +156,7 @@ def energy_distance(x: Float[Arr, "n d"], y: Float[Arr, "m d"]) -> jax.Array:
 
     Reference: Szekely and Rizzo (2013).
     """
-    return _energy(*_pair("energy_distance", x, y))
+    return _energy(*_floats(*_pair("energy_distance", x, y)))
 
 
 @jax.jit
@@ -167,7 +167,7 @@ def _energy(x, y):
 
 
 def mmd(
-    x: Float[Arr, "n d"], y: Float[Arr, "m d"], *, bandwidth: Scalar = 1.0
+    x: Real[Arr, "n d"], y: Real[Arr, "m d"], *, bandwidth: Scalar = 1.0
 ) -> jax.Array:
     """Squared maximum mean discrepancy with the kernel exp(-|x - y|^2 / (2 h^2)).
 
@@ -181,8 +181,8 @@ def mmd(
     Reference: Gretton et al. (2012), equation 3.
     """
     if not isinstance(bandwidth, Tracer):
-        checks.real("bandwidth", bandwidth, above=0)
-    return _mmd(*_pair("mmd", x, y), bandwidth)
+        bandwidth = checks.real("bandwidth", bandwidth, above=0)
+    return _mmd(*_floats(*_pair("mmd", x, y)), bandwidth)
 
 
 @jax.jit
@@ -200,7 +200,7 @@ def _mean_over_pairs(f, x, y):
 
 
 def _pair(name: str, x: Any, y: Any) -> Any:
-    """Both sets as JAX arrays of floats, after checking their form."""
+    """Both sets, after checking their form."""
     x, y = checks.samples("x", x), checks.samples("y", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(
@@ -212,3 +212,9 @@ def _pair(name: str, x: Any, y: Any) -> Any:
             f"{name} needs at least 2 vectors of each; got {len(x)} and {len(y)}."
         )
     return x, y
+
+
+def _floats(x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+    """Both sets in one floating-point type, float32 or better."""
+    dtype = jnp.promote_types(jnp.result_type(x, y), jnp.float32)
+    return jnp.asarray(x, dtype), jnp.asarray(y, dtype)

@@ -52,7 +52,7 @@ def psnr(x: State, y: State, *, data_range: Scalar = 2.0) -> jax.Array:
         data_range: largest minus smallest value of the data, 2 for [-1, 1].
     """
     if not isinstance(data_range, Tracer):
-        checks.real("data_range", data_range, above=0)
+        data_range = checks.real("data_range", data_range, above=0)
     return 20 * jnp.log10(data_range / rmse(x, y))
 
 
@@ -71,7 +71,7 @@ def flip_rate(x: State, y: State, *, fraction: Scalar = 0.1) -> jax.Array:
     if e.size < 2:
         raise ValueError(f"flip_rate needs at least 2 samples; got {e.size}.")
     if not isinstance(fraction, Tracer):
-        checks.real("fraction", fraction, above=0)
+        fraction = checks.real("fraction", fraction, above=0)
     apart = jnp.median(errors(y, jnp.roll(jnp.asarray(y), 1, axis=0)))
     return jnp.mean(e > fraction * apart)
 

@@ -18,7 +18,7 @@ from bespoke_jax.reference import pipeline
 from bespoke_jax.reference.adaptive import METHODS, solve_each
 from bespoke_jax.reference.budget import Budget
 from bespoke_jax.reference.frame import frame_of
-from bespoke_jax.reference.paths import Control, Paths, check_paths
+from bespoke_jax.reference.paths import Control, Paths
 from bespoke_jax.reference.pipeline import Samples
 from bespoke_jax.reference.problem import Problem
 
@@ -177,7 +177,8 @@ def solve_at(
 
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2.
     """
-    check_paths(paths)
+    checks.instance("paths", paths, Paths, "the Paths of reference.solve")
+    checks.samples("paths.x0", paths.x0)
     times = jnp.asarray(checks.numbers("times", times), paths.x0.dtype)
     control = _control(rtol, atol, method, max_steps)
     solved = solve_each(

@@ -179,3 +179,18 @@ def test_mmd_of_gaussians_is_the_closed_form():
     assert min(apart) < 0 < max(apart)  # unbiased around 0
     with pytest.raises((TypeError, ValueError)):
         metrics.mmd(x, y[:, :2])
+
+
+@pytest.mark.parametrize("measure", ["energy_distance", "mmd", "sliced_wasserstein"])
+def test_whole_numbers_are_measured_as_floats(measure):
+    x, y = np.arange(8).reshape(4, 2), np.array([[1, 5], [2, 2], [9, 0]])
+    key = {"key": jax.random.key(0)} if measure == "sliced_wasserstein" else {}
+    f = getattr(metrics, measure)
+    got, want = f(x, y, **key), f(np.float32(x), np.float32(y), **key)
+    assert float(got) == pytest.approx(float(want), rel=1e-6)
+
+
+def test_huge_whole_numbers_are_numbers():
+    x, y = np.zeros((3, 2)), np.ones((3, 2))
+    assert float(metrics.psnr(x, y, data_range=10**12)) == pytest.approx(240.0)
+    assert float(metrics.mmd(x, y, bandwidth=10**12)) == pytest.approx(0.0, abs=1e-12)

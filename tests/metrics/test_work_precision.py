@@ -96,9 +96,7 @@ def test_what_cannot_be_compared_is_refused():
         compare({"euler": [solvers.euler(steps=2)] * 2})
     with pytest.raises(ValueError, match="at least one solver"):
         compare({})
-    with pytest.raises(
-        ValueError, match="repeats must be a whole number of at least 1; got 0"
-    ):
+    with pytest.raises(ValueError, match="repeats must be a whole number"):
         compare({"euler": solvers.euler(steps=1)}, repeats=0)
 
 
