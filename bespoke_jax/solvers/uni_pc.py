@@ -7,33 +7,34 @@ predictor of the next. Zhao, Bai, Rao, Zhou and Lu, 2023, arXiv 2302.04867, algo
 
 import math
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from bespoke_jax.core.checks import known
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
+from bespoke_jax.grids import GridLike, Layout
 from bespoke_jax.solvers._exponential import DATA, NOISE, phi
-from bespoke_jax.solvers._prediction import run
-from bespoke_jax.solvers._steps import Layout, check_order
+from bespoke_jax.solvers._prediction import points_of, run
+from bespoke_jax.solvers._steps import check_order
 
 
 def unipc(
-    schedule: Any,
+    schedule: Schedule,
     *,
     nfe: Count,
     order: int = 3,
     variant: str = "bh2",
     corrector: bool = True,
     prediction: str = "data",
-    grid: Any = "log_snr",
+    grid: GridLike = "log_snr",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
     lower_order_final: bool = True,
     denoise: bool = False,
 ) -> Solver:
-    """UniPC of order up to 3, one evaluation a step.
+    """UniPC of order up to 3, one evaluation per step.
 
     With e = -h (data; c = alpha) or h (noise; c = sigma), past values m_-j at
     lambda + r_j h and D_j = (m_-j - m_0) / r_j, the predictor and the corrector are
@@ -49,7 +50,7 @@ def unipc(
 
     Args:
         schedule: the model's Gaussian path.
-        nfe: evaluations, one a step.
+        nfe: evaluations, one per step.
         order: 1, 2 or 3, the number of past predictions.
         variant: "bh1", B(e) = e; "bh2", B(e) = exp(e) - 1; or "vary_coeff", the
             paper's varying coefficients. (The authors' program has a corrector of
@@ -69,7 +70,7 @@ def unipc(
     known("variant", variant, ("bh1", "bh2", "vary_coeff"))
     known("prediction", prediction, ("data", "noise"))
     kind = DATA if prediction == "data" else NOISE
-    path = Layout(schedule, grid, start, end).points(nfe)
+    path = points_of(Layout(schedule, grid, start, end), nfe)
 
     def recursion(predict, x):
         past, correction = [predict(path[0], x)], None

@@ -5,33 +5,33 @@ Equations I (1993), section III.5.
 """
 
 from itertools import pairwise
-from typing import Any
 
-from bespoke_jax import grids
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import trace
 from bespoke_jax.core.types import Count, Number
+from bespoke_jax.grids import GridLike, Layout
 from bespoke_jax.solvers._adams import variable_step
 from bespoke_jax.solvers._steps import check_order
 
 
 def adams_bashforth(
-    schedule: Any = None,
+    schedule: Schedule | None = None,
     *,
     nfe: Count,
     order: int = 2,
-    grid: Any = "uniform",
+    grid: GridLike = "uniform",
     start: Number = 0.0,
     end: Number = 1.0,
 ) -> Solver:
     """x <- x + int of the polynomial through the last `order` velocities.
 
-    One evaluation a step; the first steps use the velocities there are, so that orders
-    above 2 start with an error of order 2.
+    One evaluation per step; the first steps use the velocities there are, so that
+    orders above 2 start with an error of order 2.
 
     Args:
         schedule: needed only by grids that are named after it.
-        nfe: evaluations, one a step.
+        nfe: evaluations, one per step.
         order: 1 (Euler) to 4, the number of velocities.
         grid: a name, a callable or nfe + 1 increasing times; see `grids.resolve`.
         start: time of the first state, in [0, end); 0 is noise.
@@ -41,7 +41,7 @@ def adams_bashforth(
         ValueError: an argument out of range.
     """
     check_order(order, (1, 2, 3, 4))
-    times = grids.resolve(grid, nfe, schedule, end, start=start)
+    times = Layout(schedule, grid, start, end).times(nfe)
 
     def recursion(u, x):
         past = []
