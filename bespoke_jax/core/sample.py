@@ -12,6 +12,7 @@ from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver, check_form
 from bespoke_jax.core.types import Arr, Conditioning
+from bespoke_jax.schedules import endpoints
 
 
 def sample(
@@ -129,7 +130,7 @@ def _run(field, solver, x0, c, checkpoint, keep, path=None):
         if wx:
             new = new + p[0] * x + _combine(p[1:], xs)
         kept = new if keep else None
-        preview = None if path is None else _data(path, t, x, u)
+        preview = None if path is None else endpoints.at(path, t).data(x, u)
         return (new, _store(xs, x_slot, x), _store(us, u_slot, u)), (kept, preview)
 
     carry = (x0, _memory(wx, x0), _memory(wu, x0))
@@ -137,11 +138,6 @@ def _run(field, solver, x0, c, checkpoint, keep, path=None):
     table = (rows.t, rows.a, _by_slot(rows.p), _by_slot(rows.q), slots)
     (x, _, _), (states, previews) = jax.lax.scan(step, carry, table)
     return x if states is None else (jnp.concatenate([x0[None], states]), previews)
-
-
-def _data(path, t, x, u):
-    (alpha, sigma), (d_alpha, d_sigma) = path(t), path.rates(t)
-    return (sigma * u - d_sigma * x) / (sigma * d_alpha - alpha * d_sigma)
 
 
 # The w - 1 older entries of a window live in a ring: entry j sits in slot

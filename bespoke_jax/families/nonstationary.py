@@ -34,7 +34,8 @@ from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver, canonical, validate
 from bespoke_jax.families.family import Family, check_interval
 from bespoke_jax.schedules import CondOT, on_host
-from bespoke_jax.solvers.ddim import ddim
+from bespoke_jax.schedules.endpoints import Endpoints
+from bespoke_jax.solvers.first_order import ddim
 
 
 class _Spec(NamedTuple):
@@ -115,15 +116,15 @@ def _times(spec: _Spec, z: Any) -> Any:
 
 
 def _basis(spec: _Spec, t: Any, xp: Any) -> tuple[Any, ...]:
-    """(s, r, g) of the rows and (sigma, sigma', W) at the evaluations."""
+    """(s, r, g) of the rows and the path at the evaluations."""
     call = on_host if xp is np else lambda method, t: method(t)
     alpha, sigma = call(spec.schedule, t)
     d_alpha, d_sigma = call(spec.schedule.rates, t[:-1])
     s = sigma[1:] / sigma[0]
     radius = xp.sqrt(alpha**2 + sigma**2)
-    w = sigma[:-1] * d_alpha - alpha[:-1] * d_sigma
     g = alpha[1:] - alpha[0] * s
-    return s, radius[1:] / radius[0], g, sigma[:-1], d_sigma, w
+    path = Endpoints(alpha[:-1], sigma[:-1], d_alpha, d_sigma)
+    return s, radius[1:] / radius[0], g, path
 
 
 def _packed(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,12 +135,13 @@ def _canonical(spec: _Spec, theta: Any) -> tuple[Any, Any, Any]:
     """(t, a, b): times (n + 1,), and the canonical weights."""
     n = spec.nfe
     t = _times(spec, theta["t"])
-    s, r, g, sigma, d_sigma, w = _basis(spec, t, jnp)
+    s, r, g, path = _basis(spec, t, jnp)
     on_x0 = s + r * theta["a"]
     packed = jnp.zeros((n, n), t.dtype).at[_packed(n)].set(theta["b"])
     on_d = g[:, None] * packed
     # D_j = (sigma_j u_j - sigma'_j x_j) / W_j, and x_1 .. x_{n-1} are rows before.
-    on_u, on_x = on_d * (sigma / w)[None], -on_d * (d_sigma / w)[None]
+    on_u = on_d * (path.sigma / path.W)[None]
+    on_x = -on_d * (path.d_sigma / path.W)[None]
     own = jnp.concatenate([on_x[:, 1:], jnp.zeros((n, 1), t.dtype)], axis=1)
     given = jnp.concatenate([(on_x0 + on_x[:, 0])[:, None], on_u], axis=1)
     rows = jax.scipy.linalg.solve_triangular(
@@ -196,9 +198,10 @@ def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
         )
     t[0] = spec.start
     with np.errstate(divide="ignore", invalid="ignore"):
-        s, r, g, sigma, d_sigma, w = _basis(spec, t, np)
+        s, r, g, path = _basis(spec, t, np)
         # u_j = (W_j D_j + sigma'_j x_j) / sigma_j.
-        on_d, on_x = b * (w / sigma), b * (d_sigma / sigma)
+        of_x, of_d = path.from_data
+        on_d, on_x = b * of_d, b * of_x
     on_d, on_x = np.where(b == 0, 0.0, on_d), np.where(b == 0, 0.0, on_x)
     if not (np.isfinite(on_d).all() and np.isfinite(on_x).all()):
         raise ValueError(

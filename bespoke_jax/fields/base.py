@@ -12,6 +12,8 @@ from bespoke_jax.core.calls import per_sample, to_batch
 from bespoke_jax.core.checks import shown
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Arr, BatchTime, Conditioning, State
+from bespoke_jax.schedules import endpoints
+from bespoke_jax.schedules.endpoints import Endpoints
 
 NetworkTime = BatchTime | Int[Arr, " batch"]
 """The time argument of a network: that of a field, or integer levels."""
@@ -24,12 +26,9 @@ def as_callable(f: Any, name: str) -> Callable[..., Any]:
     return Partial(f) if jax.tree_util.all_leaves([f]) else f
 
 
-def coefficients(schedule: Schedule, t: Any, x: State) -> tuple[Any, Any, Any, Any]:
-    """(alpha, sigma, alpha', sigma') at times `(batch,)`, shaped to multiply x."""
-    alpha, sigma, d_alpha, d_sigma = (
-        per_sample(a, x) for a in (*schedule(t), *schedule.rates(t))
-    )
-    return alpha, sigma, d_alpha, d_sigma
+def coefficients(schedule: Schedule, t: Arr, x: State) -> Endpoints:
+    """The path at times `(batch,)`, shaped to multiply x."""
+    return Endpoints(*(per_sample(a, x) for a in endpoints.at(schedule, t)))
 
 
 def with_time(network: Callable, tau: Any) -> Callable[..., Any]:

@@ -179,8 +179,9 @@ class _Style:
 
     def _rescaled(self, guided, u, t, x):
         assert self.schedule is not None
-        alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
-        w, r = sigma * d_alpha - alpha * d_sigma, alpha**2 + sigma**2
+        path = coefficients(self.schedule, t, x)
+        alpha, sigma, d_alpha, d_sigma = path
+        w, r = path.W, alpha**2 + sigma**2
         v = lambda u: ((alpha * d_alpha + sigma * d_sigma) * x - r * u) / w
         axes = tuple(range(1, x.ndim))
         std = lambda v: jnp.std(v, axis=axes, keepdims=True)

@@ -8,41 +8,44 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.schedules import endpoints
 
 
-# Each kind: (beta, gamma) of u = beta x + gamma out, from alpha = a, sigma = s and
-# their rates. Only the divisions that the algebra leaves are made, so each form is as
-# regular as its prediction: noise and score divide by alpha, data by sigma, the others
-# by neither.
-def _noise(a, s, da, ds, sd):
-    return da / a, (ds * a - s * da) / a
+# Each kind: (beta, gamma) of u = beta x + gamma out on the path p. Only the divisions
+# that the algebra leaves are made, so each form is as regular as its prediction: noise
+# and score divide by alpha, data by sigma, the others by neither.
+def _noise(p, sigma_data):
+    return p.from_noise
 
 
-def _data(a, s, da, ds, sd):
-    return ds / s, (da * s - ds * a) / s
+def _data(p, sigma_data):
+    return p.from_data
 
 
-def _velocity(a, s, da, ds, sd):
-    return jnp.zeros_like(a), jnp.ones_like(a)
+def _velocity(p, sigma_data):
+    return jnp.zeros_like(p.alpha), jnp.ones_like(p.alpha)
 
 
-def _noise_data(a, s, da, ds, sd):
-    return (da + ds) / (a + s), (ds * a - s * da) / (a + s)
+def _noise_data(p, sigma_data):
+    total = p.alpha + p.sigma
+    return (p.d_alpha + p.d_sigma) / total, -p.W / total
 
 
-def _v(a, s, da, ds, sd):
-    r = a**2 + s**2
-    return (a * da + s * ds) / r, (ds * a - s * da) / r
+def _v(p, sigma_data):
+    r = p.alpha**2 + p.sigma**2
+    return (p.alpha * p.d_alpha + p.sigma * p.d_sigma) / r, -p.W / r
 
 
-def _score(a, s, da, ds, sd):
-    return da / a, -s * (ds * a - s * da) / a
+def _score(p, sigma_data):
+    beta, gamma = p.from_noise
+    return beta, -p.sigma * gamma
 
 
-def _edm(a, s, da, ds, sd):
+def _edm(p, sigma_data):
     # D = c_skip x/alpha + c_out F put into the data form; sigma cancels.
-    r = s**2 + (a * sd) ** 2
-    return (s * ds + sd**2 * a * da) / r, sd * (s * da - ds * a) / jnp.sqrt(r)
+    r = p.sigma**2 + (p.alpha * sigma_data) ** 2
+    beta = (p.sigma * p.d_sigma + sigma_data**2 * p.alpha * p.d_alpha) / r
+    return beta, sigma_data * p.W / jnp.sqrt(r)
 
 
 KINDS: dict[str, Callable] = {
@@ -110,13 +113,13 @@ def singular_at_data(kind: str, schedule: Schedule, sigma_data: float) -> str:
     """Why the velocity of a kind is not finite at t = 1; empty where it is."""
     with jax.ensure_compile_time_eval():
         one = jnp.ones(())
-        parts = (*schedule(one), *schedule.rates(one))
-        finite = np.isfinite([*parts, *KINDS[kind](*parts, sigma_data)]).all()
-        if finite and not (kind == "score" and float(parts[1]) == 0):
+        path = endpoints.at(schedule, one)
+        finite = np.isfinite([*path, *KINDS[kind](path, sigma_data)]).all()
+        if finite and not (kind == "score" and float(path.sigma) == 0):
             return ""
     cause = (
         "dsigma/dt is infinite there"
-        if not np.isfinite(float(parts[3]))
+        if not np.isfinite(float(path.d_sigma))
         else "it divides by sigma = 0 there"
     )
     return (

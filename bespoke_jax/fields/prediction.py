@@ -56,10 +56,10 @@ class _Prediction:
             tau = TIMES[self.time](
                 late if self.time in INFINITE_AT_0 else t, self.schedule
             )
-        alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
-        beta, gamma = KINDS[self.kind](alpha, sigma, d_alpha, d_sigma, self.sigma_data)
+        path = coefficients(self.schedule, t, x)
+        beta, gamma = KINDS[self.kind](path, self.sigma_data)
         # c_in x/alpha of Karras et al., with alpha cancelled.
-        radius = jnp.sqrt(sigma**2 + (alpha * self.sigma_data) ** 2)
+        radius = jnp.sqrt(path.sigma**2 + (path.alpha * self.sigma_data) ** 2)
         network_x = (x / radius).astype(x.dtype) if self.kind == "edm" else x
         out = evaluate(with_time(network, tau), t, network_x, c)
         return (beta * x + gamma * out).astype(x.dtype)
@@ -191,11 +191,9 @@ class _Endpoint:
     ) -> State:
         t = to_batch(t, x)
         u = evaluate(field, t, x, c)
-        alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
-        w = sigma * d_alpha - alpha * d_sigma
-        if self.kind == "data":
-            return ((sigma * u - d_sigma * x) / w).astype(x.dtype)
-        return ((d_alpha * x - alpha * u) / w).astype(x.dtype)
+        path = coefficients(self.schedule, t, x)
+        endpoint = path.data if self.kind == "data" else path.noise
+        return endpoint(x, u).astype(x.dtype)
 
     def path(self, field: Any) -> Schedule | None:
         return agree(self.schedule, schedule_of(field))

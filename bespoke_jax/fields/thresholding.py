@@ -26,9 +26,8 @@ class _Threshold:
     ) -> State:
         t = to_batch(t, x)
         u = evaluate(field, t, x, c)
-        alpha, sigma, d_alpha, d_sigma = coefficients(self.schedule, t, x)
-        w = sigma * d_alpha - alpha * d_sigma
-        x_1 = (sigma * u - d_sigma * x) / w
+        path = coefficients(self.schedule, t, x)
+        x_1 = path.data(x, u)
         size = jnp.quantile(
             jnp.abs(x_1).reshape(x.shape[0], -1), self.quantile, axis=-1
         )
@@ -36,8 +35,8 @@ class _Threshold:
         clipped = jnp.clip(x_1, -s, s) * (self.maximum / s)
         # With eps = (x - alpha x_1)/sigma, du = (W/sigma) dx_1: u comes back bitwise
         # where nothing is clipped. At sigma = 0 the path leaves no room to move x_1.
-        inside = sigma > 0
-        gain = jnp.where(inside, w / jnp.where(inside, sigma, 1), 0)
+        inside = path.sigma > 0
+        gain = jnp.where(inside, path.W / jnp.where(inside, path.sigma, 1), 0)
         return (u + gain * (clipped - x_1)).astype(x.dtype)
 
     def path(self, field: Any) -> Schedule | None:

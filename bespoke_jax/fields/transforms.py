@@ -22,6 +22,7 @@ from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import jumps_of, preimages, schedule_of
+from bespoke_jax.schedules import endpoints
 
 
 def scale_time(field: Any, scale: Any, time: Any) -> Partial:
@@ -122,19 +123,11 @@ class _Changed:
     ) -> State:
         r = to_batch(t, x)
         t = self._time(r)
-        alpha, sigma, d_alpha, d_sigma = coefficients(self.old, t, x)
-        new_alpha, new_sigma, new_d_alpha, new_d_sigma = coefficients(self.new, r, x)
-        # Of the two equal ratios the one whose denominator is not small.
-        noisy = alpha < sigma
-        pick = lambda at_noise, at_data: jnp.where(noisy, at_noise, at_data)
-        new_near = pick(new_sigma, new_alpha)
-        s = new_near / pick(sigma, alpha)
-        w = sigma * d_alpha - alpha * d_sigma
-        new_w = new_sigma * new_d_alpha - new_alpha * new_d_sigma
-        gain = new_w / (s * w)  # t' s
-        rate = pick(new_d_sigma, new_d_alpha) - gain * pick(d_sigma, d_alpha)
+        s, growth, gain = endpoints.change(
+            coefficients(self.old, t, x), coefficients(self.new, r, x)
+        )
         u = evaluate(field, t, (x / s).astype(x.dtype), c)
-        return ((rate / new_near) * x + gain * u).astype(x.dtype)
+        return (growth * x + gain * u).astype(x.dtype)
 
     def _time(self, r):
         # Held at the ends of the old path; the inverse only sees log-SNRs inside.

@@ -12,6 +12,8 @@ parameter.
 solver's `grid=` argument accepts into times.
 """
 
+from bespoke_jax.grids._checks import MOST_STEPS as MOST_STEPS
+from bespoke_jax.grids.layout import Layout as Layout
 from bespoke_jax.grids.lists import explicit as explicit
 from bespoke_jax.grids.lists import from_sigmas as from_sigmas
 from bespoke_jax.grids.lists import from_timesteps as from_timesteps
@@ -25,4 +27,5 @@ from bespoke_jax.grids.named import sigmoid as sigmoid
 from bespoke_jax.grids.named import uniform as uniform
 from bespoke_jax.grids.resolving import NAMES as NAMES
 from bespoke_jax.grids.resolving import REACH as REACH
+from bespoke_jax.grids.resolving import GridLike as GridLike
 from bespoke_jax.grids.resolving import resolve as resolve

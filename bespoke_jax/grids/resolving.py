@@ -34,8 +34,12 @@ NAMES = (*_IN_TIME, *_IN_NOISE)
 """The grid names that `resolve` knows."""
 
 
+GridLike = str | Float[Arr, " times"] | list | tuple | Callable[..., Any]
+"""What a `grid=` argument accepts: a name, times, or a function of the steps."""
+
+
 def resolve(
-    grid: str | Float[Arr, " times"] | list | tuple | Callable[..., Any],
+    grid: GridLike,
     n: Count,
     schedule: Schedule | None = None,
     end: Number = 1.0,

@@ -18,6 +18,7 @@ A schedule of your own is a `Path`, which needs alpha and sigma only, or any obj
 the six methods; `check` verifies that they agree.
 """
 
+from bespoke_jax.schedules import endpoints as endpoints
 from bespoke_jax.schedules._host import on_host as on_host
 from bespoke_jax.schedules.checks import check as check
 from bespoke_jax.schedules.cond_ot import CondOT as CondOT

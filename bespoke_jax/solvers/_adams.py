@@ -1,11 +1,11 @@
 """Adams-Bashforth weights on any grid."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 
-def variable_step(past: Any, end: Any) -> np.ndarray:
+def variable_step(past: Sequence[float] | np.ndarray, end: float) -> np.ndarray:
     """Weights w, summing to 1: int_{past[0]}^{end} p = (end - past[0]) w . p(past).
 
     Exact for polynomials p of degree below len(past); past[0] is the newest node.

@@ -8,7 +8,7 @@ With h = lambda_t - lambda_s the two exact solutions
 have the same form: for m = eps, scale c_t = sigma_t and e = h, and for m = x_1,
 c_t = alpha_t and e = -h, a polynomial m = sum_k m_k ((lambda - lambda_s) / h)^k / k!
 is integrated as x_t = ddim - c_t sum_k phi_{k+1}(e) m_k. DPM-Solver takes the first,
-DPM-Solver++ the second.
+DPM-Solver++ the second; `_dpm` makes the constructors of both.
 """
 
 import math
@@ -16,13 +16,14 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
-from bespoke_jax.core.checks import known, real
+from bespoke_jax.core.checks import known
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count
+from bespoke_jax.grids import Layout
 from bespoke_jax.solvers import _steps
-from bespoke_jax.solvers._prediction import Point, Prediction
-from bespoke_jax.solvers._steps import Layout
+from bespoke_jax.solvers._prediction import LAM, Point, Prediction
+from bespoke_jax.solvers._steps import Stages
 
 VARIANTS = ("dpmsolver", "taylor")
 MULTISTEP_VARIANTS = (*VARIANTS, "exact")
@@ -53,23 +54,6 @@ def phi(e: float) -> tuple[float, float, float, float]:
     return math.expm1(e), phi_2, phi_3, phi_3 / e - 1 / 6
 
 
-def ratios(
-    r1: float | int | str, r2: float | int
-) -> dict[int, tuple[float, ...]] | None:
-    """Places of the stages by the order of the step, None for the grid's own."""
-    if isinstance(r1, str) and r1 == "inner":
-        return None
-    if isinstance(r1, str) and r1 == "paper":
-        return {2: (0.5,), 3: (1 / 3, 2 / 3)}
-    if isinstance(r1, str):
-        raise ValueError(f'r1 must lie in (0, 1) or be "inner"; got {r1!r}.')
-    r1 = real("r1", r1, above=0, below=1)
-    r2 = real("r2", r2, above=0, below=1)
-    if r1 == r2:
-        raise ValueError(f"r2 must lie in (0, 1) and differ from r1; got {r2!r}.")
-    return {2: (r1,), 3: (r1, r2)}
-
-
 def differences(
     h: float, h0: float, h1: float, m0: Linear, m1: Linear, m2: Linear
 ) -> tuple[Linear, Linear]:
@@ -83,21 +67,19 @@ def differences(
     return first + r0 * D_2, D_2
 
 
-def lam(p: Point) -> float:
-    """The coordinate of the DPM-Solvers."""
-    return p.lam
-
-
 def singlestep(
     kind: Kind,
     layout: Layout,
     orders: list[int],
-    r1: float | int | str,
-    r2: float | int,
+    ratios: dict[int, tuple[float, ...]] | None,
     variant: str,
     denoise: bool,
 ) -> Solver:
-    """DPM-Solver(++)-1, -2 and -3 steps, as many as `orders`."""
+    """DPM-Solver(++)-1, -2 and -3 steps, as many as `orders`.
+
+    Args:
+        ratios: places of the stages in lambda by the order of a step; None: the grid's.
+    """
     known("variant", variant, VARIANTS)
 
     def step(predict, x, path, j):
@@ -129,9 +111,7 @@ def singlestep(
         layout,
         step,
         orders=orders,
-        coordinate=lam,
-        at=layout.at_log_snr,
-        ratios=ratios(r1, r2),
+        stages=Stages(LAM, ratios),
         denoise=denoise,
     )
 
@@ -170,7 +150,7 @@ def multistep(
         step,
         nfe=nfe,
         order=order,
-        coordinate=lam,
+        axis=LAM,
         lower_order_final=lower_order_final,
         denoise=denoise,
     )

@@ -1,11 +1,7 @@
 """Both predictions of one evaluation, for recursions written in x_1 and epsilon.
 
-On the path x = alpha x_1 + sigma x_0 a velocity u = alpha' x_1 + sigma' x_0 is
-
-    x_1 = (sigma u - sigma' x) / W,   eps = (alpha' x - alpha u) / W,
-    W = sigma alpha' - alpha sigma',
-
-so each evaluation gives the data prediction x_1 and the noise prediction eps. The step
+Every evaluation gives the data prediction x_1 and the noise prediction eps (see
+`schedules.endpoints`). The step
 
     x_t = alpha_t x_1 + sigma_t eps                                             (DDIM)
 
@@ -16,14 +12,19 @@ CosineVP) and where sigma = 0 (t=1).
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear, trace
+from bespoke_jax.core.types import Count
+from bespoke_jax.grids import Layout
 from bespoke_jax.schedules import on_host
+from bespoke_jax.schedules.endpoints import Endpoints
 
 
 class Point(NamedTuple):
@@ -55,18 +56,59 @@ class Prediction(NamedTuple):
 Predict = Callable[[Point, Linear], Prediction]
 
 
-def points(schedule: Any, times: Any) -> list[Point]:
+class Axis(NamedTuple):
+    """A variable in which a method interpolates, and its inverse to a time."""
+
+    value: Callable[[Point], float]
+    time: Callable[[Schedule, float], float]
+
+
+def inverse(value: float) -> float:
+    """1 / value, infinite at 0."""
+    return 1 / value if value else math.inf
+
+
+TIME = Axis(lambda p: p.t, lambda schedule, t: t)
+LAM = Axis(
+    lambda p: p.lam, lambda schedule, lam: float(on_host(schedule.time_at_log_snr, lam))
+)
+TAU = Axis(
+    lambda p: p.tau, lambda schedule, tau: float(on_host(schedule.time_at_nsr, tau))
+)
+INVERSE_TAU = Axis(
+    lambda p: inverse(p.tau),
+    lambda schedule, w: TAU.time(schedule, inverse(w)),
+)
+
+
+def points(schedule: Schedule | None, times: object) -> list[Point]:
     """The path values at host times, all in one call of the schedule."""
-    checks.schedule("schedule", schedule)
+    path = checks.schedule("schedule", schedule)
     t = np.asarray(times, np.float64)
-    methods = (schedule, schedule.nsr, schedule.log_snr, schedule.rates)
+    methods = (path, path.nsr, path.log_snr, path.rates)
     (alpha, sigma), tau, lam, rates = (on_host(method, t) for method in methods)
     columns = np.stack([t, alpha, sigma, tau, lam, *rates], axis=-1)
     return [Point(*row) for row in columns.tolist()]
 
 
+def points_of(layout: Layout, n: Count) -> list[Point]:
+    """The path values at the times of n steps, apart from each other."""
+    return apart(points(layout.schedule, layout.times(n)))
+
+
+def apart(path: list[Point]) -> list[Point]:
+    """The points, if float64 tells their log-SNRs apart, by which methods divide."""
+    for a, b in pairwise(path):
+        if not a.lam < b.lam:
+            raise ValueError(
+                f"the times {a.t} and {b.t} have the same log-SNR to rounding; take "
+                "fewer steps or times that are further apart"
+            )
+    return path
+
+
 def run(
-    schedule: Any,
+    schedule: Schedule | None,
     recursion: Callable[[Predict, Linear], Linear],
     *,
     last: Point,
@@ -83,8 +125,8 @@ def run(
 
     def traced(u, x):
         def predict(s: Point, x: Linear) -> Prediction:
-            W = s.sigma * s.d_alpha - s.alpha * s.d_sigma
-            if not (math.isfinite(W) and W > 0):
+            path = Endpoints(s.alpha, s.sigma, s.d_alpha, s.d_sigma)
+            if not (math.isfinite(path.W) and path.W > 0):
                 advice = "start later" if s.t < 0.5 else "end earlier (end=1 - 1e-3)"
                 raise ValueError(
                     f"noise and data cannot be told apart at t = {s.t}, where "
@@ -92,9 +134,7 @@ def run(
                     f"{s.d_sigma:.4g}; {advice}."
                 )
             v = u(s.t, x)
-            x1 = (s.sigma / W) * v - (s.d_sigma / W) * x
-            eps = (s.d_alpha / W) * x - (s.alpha / W) * v
-            return Prediction(s, x1, eps)
+            return Prediction(s, path.data(x, v), path.noise(x, v))
 
         x = recursion(predict, x)
         return predict(last, x).x1 if denoise else x

@@ -1,67 +1,49 @@
-"""Layouts, budgets and the two loops (singlestep, multistep) that the solvers share."""
+"""Budgets and the two loops (singlestep, multistep) that the solvers share."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from bespoke_jax import grids
-from bespoke_jax.core.checks import known, shown, whole
+from bespoke_jax.core.checks import known, real, shown, whole
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count
-from bespoke_jax.grids._checks import MOST_STEPS
-from bespoke_jax.schedules import on_host
-from bespoke_jax.solvers._prediction import Point, Predict, Prediction, points, run
-
-Coordinate = Callable[[Point], float]
-"""The variable in which a method interpolates: lambda, tau, 1/tau or t."""
-
-
-class Layout(NamedTuple):
-    """Where the steps lie: the arguments that every constructor passes on."""
-
-    schedule: Any
-    grid: Any
-    start: Any
-    end: Any
-    k: Any = 3.1
-    """The parameter of the grid "nsr"."""
-
-    def times(self, n: Count) -> np.ndarray:
-        """The n + 1 times of n steps."""
-        return grids.resolve(
-            self.grid, n, self.schedule, self.end, start=self.start, k=self.k
-        )
-
-    def points(self, n: Count) -> list[Point]:
-        """The path values at `times`."""
-        return apart(points(self.schedule, self.times(n)))
-
-    def at_log_snr(self, value: float) -> float:
-        """The time of a half log-SNR."""
-        return float(on_host(self.schedule.time_at_log_snr, value))
-
-    def at_nsr(self, value: float) -> float:
-        """The time of a noise-to-signal ratio."""
-        return float(on_host(self.schedule.time_at_nsr, value))
+from bespoke_jax.grids import MOST_STEPS, Layout
+from bespoke_jax.solvers._prediction import (
+    Axis,
+    Point,
+    Predict,
+    Prediction,
+    apart,
+    points,
+    points_of,
+    run,
+)
 
 
-def apart(path: list[Point]) -> list[Point]:
-    """The points, if float64 tells their log-SNRs apart, by which methods divide."""
-    for a, b in pairwise(path):
-        if not a.lam < b.lam:
-            raise ValueError(
-                f"the times {a.t} and {b.t} have the same log-SNR to rounding; take "
-                "fewer steps or times that are further apart"
-            )
-    return path
+class Stages(NamedTuple):
+    """Where the stages lie inside a step."""
+
+    axis: Axis
+    """The variable of the nodes. A step between whose ends it is infinite takes its
+    evaluations as first-order steps, uniform in time."""
+    ratios: dict[int, tuple[float, ...]] | None
+    """The places on the axis, as fractions of a step, by the order of the step; None:
+    where a grid of the same name has them."""
+    inner: Axis | None = None
+    """The variable in which the nodes of such a grid are turned into fractions, which
+    then apply on `axis`; None keeps their times."""
+
+    def finite(self, *ends: Point) -> bool:
+        """Whether the axis is finite at both ends of a step."""
+        return all(math.isfinite(self.axis.value(p)) for p in ends)
 
 
 def budget(nfe: Count, order: int, mode: str) -> list[int]:
-    """The order of every step, whose sum is what they cost.
+    """The order of every step; a step of order k costs k evaluations.
 
     fixed: nfe // order steps of that order (nfe mod order evaluations stay unused).
     agile: all of nfe; the remainder goes to lower orders at the end, as in
@@ -82,100 +64,124 @@ def budget(nfe: Count, order: int, mode: str) -> list[int]:
     return [order] * full + [rest] * (rest > 0)
 
 
+def check_order(order: int, orders: tuple[int, ...]) -> int:
+    """The order if it is one of those known."""
+    if type(order) is not int or order not in orders:
+        raise ValueError(f"order must be one of {orders}; got {shown(order)}.")
+    return order
+
+
+def places(*given: float | int | str) -> tuple[float, ...] | None:
+    """r1, or r1 and r2, if they lie inside a step; None for "inner", the grid's own."""
+    if given[0] == "inner":
+        return None
+    if isinstance(given[0], str):
+        raise ValueError(f'r1 must lie in (0, 1) or be "inner"; got {given[0]!r}.')
+    r = tuple(
+        real(name, value, above=0, below=1)
+        for name, value in zip(("r1", "r2"), given, strict=False)
+    )
+    if len(set(r)) < len(r):
+        raise ValueError(f"r1 and r2 must be different numbers; got {r[0]} twice.")
+    return r
+
+
 def singlestep(
     layout: Layout,
     step: Callable[[Predict, Linear, list[Point], int], Linear],
     *,
     orders: list[int],
-    coordinate: Coordinate,
-    at: Callable[[float], float],
-    ratios: dict[int, tuple[float, ...]] | None,
-    inner: Coordinate | None = None,
+    stages: Stages,
     denoise: bool,
 ) -> Solver:
     """A solver of self-contained steps: stages at nodes inside each step.
 
-    A step between whose ends the coordinate is infinite takes its evaluations as
-    first-order steps, uniform in time.
-
     Args:
+        layout: its grid is a name, a callable or the outer times; with stages from the
+            grid, all times.
         step: (predict, x, [s, s_1, .., t], j) -> x_t, of order len(nodes) - 1.
-        layout: its grid is a name, a callable or the outer times; with ratios None,
-            all times.
         orders: the order of each step.
-        coordinate, at: the variable of the nodes, and its inverse to a time.
-        ratios: where the nodes lie inside a step, by its order; None: where the grid
-            itself puts them.
-        inner: the variable in which such grid nodes are expressed as ratios; None is
-            the coordinate.
+        stages: where the nodes lie inside a step.
+        denoise: return the data prediction at the end.
     """
-    schedule = layout.schedule
-    times, inside = _outer(layout, orders, explicit=ratios is None)
-    outer = apart(points(schedule, times))
-
-    def stages(j: int, s: Point, t: Point, order: int) -> Any:
-        """Times of the stages inside step j."""
-        a, b = coordinate(s), coordinate(t)
-        if not (math.isfinite(a) and math.isfinite(b)):
-            return np.linspace(s.t, t.t, order + 1)[1:-1]
-        if ratios is None:
-            assert inside is not None
-            own = inside(s, t, places[j], order)
-            if inner is None:
-                return own
-            span = inner(t) - inner(s)
-            fractions = [(inner(p) - inner(s)) / span for p in points(schedule, own)]
-        else:
-            fractions = ratios.get(order, ())
-        return [at(a + r * (b - a)) for r in fractions]
-
-    places = np.cumsum([0, *orders])
-    within = [
-        stages(j, s, t, order)
-        for j, ((s, t), order) in enumerate(zip(pairwise(outer), orders, strict=True))
-    ]
-    ends = np.cumsum([len(times) for times in within])
-    nodes = points(schedule, np.concatenate(within)) if ends[-1] else []
-
-    inner_nodes = [nodes[i - len(own) : i] for i, own in zip(ends, within, strict=True)]
-    for s, own in zip(outer, inner_nodes, strict=False):
-        for node in own:
-            apart([s, node])
+    outer, inner = _nodes(layout, orders, stages)
 
     def recursion(predict, x):
         for j, (s, t) in enumerate(pairwise(outer)):
-            path = [s, *inner_nodes[j], t]
-            if math.isfinite(coordinate(s)) and math.isfinite(coordinate(t)):
+            path = [s, *inner[j], t]
+            if stages.finite(s, t):
                 x = step(predict, x, path, j)
             else:
                 for a, b in pairwise(path):
                     x = predict(a, x).ddim(b)
         return x
 
-    return run(schedule, recursion, last=outer[-1], denoise=denoise)
+    return run(layout.schedule, recursion, last=outer[-1], denoise=denoise)
 
 
-def _outer(layout, orders, *, explicit):
-    """Outer times, and the function that gives the grid's own inner times."""
-    grid = layout.grid
-    steps, nfe = len(orders), sum(orders)
-    places = np.cumsum([0, *orders])
+def _nodes(
+    layout: Layout, orders: list[int], stages: Stages
+) -> tuple[list[Point], list[list[Point]]]:
+    """The ends of the steps, and the stages inside each."""
+    times, own = _outer(layout, orders, explicit=stages.ratios is None)
+    outer = apart(points(layout.schedule, times))
+    within = [
+        _inside(layout, stages, s, t, order, own[j])
+        for j, ((s, t), order) in enumerate(zip(pairwise(outer), orders, strict=True))
+    ]
+    # All stages in one call of the schedule.
+    flat = [time for times in within for time in times]
+    nodes = iter(points(layout.schedule, flat) if flat else [])
+    inner = [[next(nodes) for _ in times] for times in within]
+    for s, stage in zip(outer, inner, strict=False):
+        for node in stage:
+            apart([s, node])
+    return outer, inner
+
+
+def _inside(
+    layout: Layout,
+    stages: Stages,
+    s: Point,
+    t: Point,
+    order: int,
+    own: np.ndarray | None,
+) -> list[float]:
+    """The times of the stages of one step; `own` are those that a list has there."""
+    axis, ratios, variable = stages
+    if not stages.finite(s, t):
+        return np.linspace(s.t, t.t, order + 1)[1:-1].tolist()
+    if ratios is None:
+        times = layout.within(s.t, t.t, order)[1:-1] if own is None else own
+        if variable is None:
+            return list(times)
+        span = variable.value(t) - variable.value(s)
+        nodes = points(layout.schedule, times)
+        fractions = [(variable.value(p) - variable.value(s)) / span for p in nodes]
+    else:
+        fractions = ratios.get(order, ())
+    a, b = axis.value(s), axis.value(t)
+    assert layout.schedule is not None  # `points` has checked it
+    return [axis.time(layout.schedule, a + r * (b - a)) for r in fractions]
+
+
+def _outer(
+    layout: Layout, orders: list[int], *, explicit: bool
+) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
+    """The ends of the steps, and the stages of each where a list gives all times."""
+    grid, steps, nfe = layout.grid, len(orders), sum(orders)
+    places, no_list = np.cumsum([0, *orders]), [None] * steps
     if isinstance(grid, str) or callable(grid):
         # The grids are uniform in some variable: with equal orders both rules agree.
         # With unequal ones the programs take every step of equal length on log-SNR
         # (and EDM) grids, and in proportion to its evaluations on the others.
         equal = grid in ("log_snr", "edm") or len(set(orders)) == 1
         times = layout.times(steps if equal else nfe)
-        times = times if equal else times[places]
-
-        def inside(s, t, place, order):
-            return layout._replace(start=s.t, end=t.t).times(order)[1:-1]
-
-        return times, inside
+        return times if equal else times[places], no_list
     times = layout.times(nfe if explicit else steps)
     if not explicit:
-        return times, None
-    return times[places], lambda s, t, place, order: times[place + 1 : place + order]
+        return times, no_list
+    return times[places], [times[a + 1 : b] for a, b in pairwise(places)]
 
 
 def multistep(
@@ -184,37 +190,30 @@ def multistep(
     *,
     nfe: Count,
     order: int,
-    coordinate: Coordinate,
+    axis: Axis,
     lower_order_final: bool = False,
     denoise: bool = False,
 ) -> Solver:
     """A solver that reuses the predictions of its last steps: one evaluation a step.
 
     Step i uses min(order, i + 1) predictions, with lower_order_final also at most
-    nfe - i of them. Predictions whose coordinate is infinite have no weight; a step
-    to where it is infinite is of first order.
+    nfe - i of them. Predictions where the axis is infinite have no weight; a step to
+    where it is infinite is of first order.
 
     Args:
         step: (predictions, latest first; t; i) -> x_t.
     """
-    path = layout.points(nfe)
+    path = points_of(layout, nfe)
 
     def recursion(predict, x):
         past: list[Prediction] = []
         for i, (s, t) in enumerate(pairwise(path)):
             past = [predict(s, x), *past][:order]
             usable = min(order, nfe - i) if lower_order_final else order
-            if not math.isfinite(coordinate(t)):
+            if not math.isfinite(axis.value(t)):
                 usable = 1
-            finite = [m for m in past[1:usable] if math.isfinite(coordinate(m.at))]
+            finite = [m for m in past[1:usable] if math.isfinite(axis.value(m.at))]
             x = step([past[0], *finite], t, i)
         return x
 
     return run(layout.schedule, recursion, last=path[-1], denoise=denoise)
-
-
-def check_order(order: int, orders: tuple[int, ...]) -> int:
-    """The order if it is one of those known."""
-    if type(order) is not int or order not in orders:
-        raise ValueError(f"order must be one of {orders}; got {shown(order)}.")
-    return order

@@ -10,19 +10,20 @@ The integrals are computed on the host by Gauss-Legendre quadrature to rounding 
 authors' program sums 10,000 points, which costs it up to 4e-3 of the sample).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from bespoke_jax.core.checks import known
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
+from bespoke_jax.grids import GridLike, Layout
 from bespoke_jax.schedules import joints, on_host
-from bespoke_jax.solvers._prediction import Point
-from bespoke_jax.solvers._steps import Layout, check_order, multistep
-from bespoke_jax.solvers.ipndm import ipndm_v
+from bespoke_jax.solvers._prediction import LAM, TIME, Point
+from bespoke_jax.solvers._steps import check_order, multistep
+from bespoke_jax.solvers.pndm import ipndm_v
 
 _PANEL = 0.25
 """Longest panel of the quadrature, in half log-SNR."""
@@ -32,12 +33,12 @@ _X, _W = np.polynomial.legendre.leggauss(16)
 
 
 def deis_tab(
-    schedule: Any,
+    schedule: Schedule,
     *,
     nfe: Count,
     order: int = 3,
     variant: str = "time",
-    grid: Any = "quadratic",
+    grid: GridLike = "quadratic",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
     lower_order_final: bool = False,
@@ -51,7 +52,7 @@ def deis_tab(
 
     Args:
         schedule: the model's Gaussian path.
-        nfe: evaluations, one a step.
+        nfe: evaluations, one per step.
         order: 0 (DDIM) to 3, the degree of the polynomial.
         variant: "time", or "log_snr": a polynomial in log(tau), as in diffusers.
         grid: a name, a callable or nfe + 1 increasing times; "quadratic" is the
@@ -66,15 +67,14 @@ def deis_tab(
     """
     check_order(order, (0, 1, 2, 3))
     known("variant", variant, ("time", "log_snr"))
-    in_time = variant == "time"
-    coordinate: Callable[[Point], float] = lambda p: p.t if in_time else p.lam
+    axis = TIME if variant == "time" else LAM
 
     def step(past, t, i):
         m_0, x_t = past[0], past[0].ddim(t)
         if len(past) == 1:
             return x_t
-        nodes = [coordinate(m.at) for m in past]
-        C = _integrals(schedule, nodes, m_0.at, t, in_time)
+        nodes = [axis.value(m.at) for m in past]
+        C = _integrals(schedule, nodes, m_0.at, t, axis is TIME)
         for C_j, m in zip(C[1:], past[1:], strict=True):
             x_t = x_t + (t.alpha * C_j) * (m.eps - m_0.eps)
         return x_t
@@ -84,26 +84,25 @@ def deis_tab(
         step,
         nfe=nfe,
         order=order + 1,
-        coordinate=coordinate,
+        axis=axis,
         lower_order_final=lower_order_final,
         denoise=denoise,
     )
 
 
 def deis_rho_ab(
-    schedule: Any,
+    schedule: Schedule,
     *,
     nfe: Count,
     order: int = 3,
-    grid: Any = "edm",
+    grid: GridLike = "edm",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """DEIS-rhoAB: the polynomial is one in tau, hence plain Adams-Bashforth there.
 
-    Equals `ipndm_v` of order + 1. Other arguments and errors as
-    `deis_tab`.
+    Equals `ipndm_v` of order + 1. Other arguments and errors as `deis_tab`.
     """
     check_order(order, (0, 1, 2, 3))
     return ipndm_v(
@@ -118,7 +117,7 @@ def deis_rho_ab(
 
 
 def _integrals(
-    schedule: Any, nodes: Sequence[float], s: Point, t: Point, in_time: bool
+    schedule: Schedule, nodes: Sequence[float], s: Point, t: Point, in_time: bool
 ) -> np.ndarray:
     """int l_j dtau over [s, t] for the Lagrange polynomials of the nodes."""
     lam, d_tau = _quadrature(schedule, s, t)
@@ -130,7 +129,9 @@ def _integrals(
     return np.array([np.sum(d_tau * l) for l in basis])
 
 
-def _quadrature(schedule: Any, s: Point, t: Point) -> tuple[np.ndarray, np.ndarray]:
+def _quadrature(
+    schedule: Schedule, s: Point, t: Point
+) -> tuple[np.ndarray, np.ndarray]:
     """Abscissae in lambda and weights of dtau = -exp(-lambda) d lambda."""
     last = min(t.lam, s.lam + _DEEP)
     panels = np.linspace(s.lam, last, 1 + int(np.ceil((last - s.lam) / _PANEL)))

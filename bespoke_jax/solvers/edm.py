@@ -2,50 +2,37 @@
 
 With y = x / alpha the ODE is dy/dtau = eps(x). Karras, Aittala, Aila and Laine, 2022,
 arXiv 2206.00364, algorithm 1 (Heun) and, for DPM-2, the second-order DPM-Solver at the
-noise levels of equation 5 (as in k-diffusion's sample_dpm_2).
+noise levels of equation 5 (as in k-diffusion's sample_dpm_2). EDM-Euler is DDIM and
+stands with it in `first_order`.
 
 Any schedule will do: steps are written for x_t = alpha_t y. Steps from an infinite tau
 (t=0 of CondOT) consist of DDIM steps.
 """
 
-from typing import Any
-
+from bespoke_jax.core.checks import real
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
-from bespoke_jax.solvers import _exponential, _steps
+from bespoke_jax.grids import GridLike, Layout
+from bespoke_jax.solvers import _exponential
 from bespoke_jax.solvers._exponential import NOISE
-from bespoke_jax.solvers._steps import Layout, budget
-from bespoke_jax.solvers.ddim import ddim
-
-
-def edm_euler(
-    schedule: Any,
-    *,
-    nfe: Count,
-    grid: Any = "edm",
-    start: Number = 0.0,
-    end: Number = 1 - 1e-3,
-    denoise: bool = False,
-) -> Solver:
-    """Euler in sigma / alpha at the noise levels of EDM; the same step as `ddim`.
-
-    Arguments and errors as `ddim`.
-    """
-    return ddim(schedule, nfe=nfe, grid=grid, start=start, end=end, denoise=denoise)
+from bespoke_jax.solvers._prediction import TAU
+from bespoke_jax.solvers._steps import Stages, budget, singlestep
 
 
 def edm_heun(
-    schedule: Any,
+    schedule: Schedule,
     *,
     nfe: Count,
-    grid: Any = "edm",
+    grid: GridLike = "edm",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
     denoise: bool = False,
 ) -> Solver:
     """The trapezoid in tau: y_t = y + (tau_t - tau_s) (eps_s + eps_t) / 2.
 
-    Two evaluations a step, the second at the predicted end point.
+    Two evaluations per step, the second at the predicted end point. Karras et al.,
+    2022, arXiv 2206.00364, algorithm 1.
 
     Args:
         schedule: the model's Gaussian path.
@@ -62,8 +49,6 @@ def edm_heun(
             infinite rates.
     """
 
-    layout = Layout(schedule, grid, start, end)
-
     def step(predict, x, path, j):
         s, t = path[0], path[-1]
         e_s = predict(s, x)
@@ -73,22 +58,20 @@ def edm_heun(
         h = t.tau - s.tau
         return e_s.ddim(t) + (t.alpha * h / 2) * (e_t.eps - e_s.eps)
 
-    return _steps.singlestep(
-        layout,
+    return singlestep(
+        Layout(schedule, grid, start, end),
         step,
         orders=budget(nfe, 2, "agile"),
-        coordinate=lambda p: p.tau,
-        at=layout.at_nsr,
-        ratios={2: (1.0,)},
+        stages=Stages(TAU, {2: (1.0,)}),
         denoise=denoise,
     )
 
 
 def edm_dpm_2(
-    schedule: Any,
+    schedule: Schedule,
     *,
     nfe: Count,
-    grid: Any = "edm",
+    grid: GridLike = "edm",
     start: Number = 0.0,
     end: Number = 1 - 1e-3,
     r1: float | int = 0.5,
@@ -97,16 +80,14 @@ def edm_dpm_2(
     """DPM-Solver-2 at EDM noise levels: the midpoint rule, its node geometric in sigma.
 
     sigma_m = sigma_s^(1 - r1) sigma_t^r1 and, for r1 = 1/2, y_t = y + h eps_m. An odd
-    nfe ends with an Euler step. Equals `dpm_solver_2` on the same grid. Other
-    arguments and errors as `edm_heun`.
+    nfe ends with an Euler step. Equals `dpm_solver_2` with mode="agile" on the same
+    grid. Other arguments and errors as `edm_heun`.
     """
-    orders = budget(nfe, 2, "agile")
     return _exponential.singlestep(
         NOISE,
         Layout(schedule, grid, start, end),
-        orders,
-        r1,
-        2 / 3,
+        budget(nfe, 2, "agile"),
+        {2: (real("r1", r1, above=0, below=1),)},
         "dpmsolver",
         denoise,
     )

@@ -1,10 +1,17 @@
 """SciRE-Solver: Taylor steps in sigma / alpha with recursive-difference derivatives.
 
-Li, Chen and Zeng, 2023, arXiv 2308.07896: algorithm 1 (V1-2), algorithm 2 (V1-3), their
-V2 twins on the data prediction, the multistep forms of the authors' program, and the
-exponential-integrator twin SciREI-2.
+With y = x / alpha and tau = sigma / alpha the ODE is dy/dtau = eps; with z = x / sigma
+and w = 1 / tau it is dz/dw = x_1. V1 solves the first, V2 the second, by a Taylor step
+whose derivative is a difference divided by phi_1: 1 is the finite difference, below 1
+the recursive difference with its derivative terms at the far end left out. SciREI does
+the same inside the exponential integrator in lambda = -log(tau).
 
-The derivative's divisor `phi` decides the order: 1 ("fd") keeps it, any other constant
+Li, Chen and Zeng, 2023, arXiv 2308.07896: equations 3.2 and 3.3 (the integrals),
+corollary 3.1 (recursive difference), algorithms 1 and 2 (V1-2 and V1-3). The paper
+gives no multistep algorithm: the methods with an m are those of its authors' program,
+whose weights changed several times.
+
+The divisor `phi` decides the order: 1 ("fd") keeps it, any other constant
 makes every method of first order (theorem 3.2 of the paper holds with order k - 1 for
 k = 2, not for k = 3), with an error 1 - 1 / phi times DDIM's at equal steps. So:
 
@@ -15,9 +22,9 @@ k = 2, not for k = 3), with an error 1 - 1 / phi times DDIM's at equal steps. So
 
 Common arguments:
 
-- `nfe`, evaluations to spend; `mode` "fixed" (as many whole steps as nfe pays for),
-  "agile" (all of nfe, lower orders at the end) or "multistep" (the m method of the same
-  name).
+- `schedule`, the model's Gaussian path; `nfe`, evaluations to spend.
+- `mode` "fixed" (as many whole steps as nfe pays for) or "agile" (all of nfe, lower
+  orders at the end).
 - `r1`, `r2`, places of the stages in sigma / alpha (V2: in alpha / sigma); or
   r1="inner", where a grid of the same name has them, an explicit grid then listing all
   nfe + 1 times; or, with two stages, r1="geometric", the geometric mean with the weight
@@ -25,255 +32,354 @@ Common arguments:
 - `grid`, a name, a callable or times (the outer ones for singlestep methods), and `k`,
   the parameter of the NSR grid, 3.1 in the paper; `start` and `end`, the times of the
   first state and of the sample.
+- `lower_order_final` (multistep): the last steps are of order at most nfe - i. The
+  first steps use the predictions there are.
 - `denoise` returns the data prediction at the end, for one more evaluation. V1 uses no
   data prediction; thresholding belongs to the field (`bespoke_jax.fields.threshold`).
 
 All raise ValueError for an argument out of range.
 """
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
+from bespoke_jax.core.checks import known, real, whole
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count, Number
-from bespoke_jax.solvers import _scire, _steps
-from bespoke_jax.solvers._exponential import lam
-from bespoke_jax.solvers._exponential import phi as exponential_phi
-from bespoke_jax.solvers._scire import V1, V2
-from bespoke_jax.solvers._steps import Layout, budget
-from bespoke_jax.solvers.scire_multistep import (
-    scire_v1_2m,
-    scire_v1_3m,
-    scire_v2_2m,
-    scire_v2_3m,
-)
+from bespoke_jax.grids import GridLike, Layout
+from bespoke_jax.solvers import _exponential, _steps
+from bespoke_jax.solvers._naming import named
+from bespoke_jax.solvers._prediction import (
+    INVERSE_TAU,
+    LAM,
+    TAU,
+    Axis,
+    Point,
+    Prediction,
+)  # fmt: skip
+from bespoke_jax.solvers._steps import Stages
+
+Phi = str | float | int
+"""What `phi` accepts: "rd", "rd_inf", "fd", "official" or a number above 0."""
 
 
-def scire_v1_2(
-    schedule: Any,
-    *,
-    nfe: Count,
-    mode: str = "fixed",
-    phi: str | float | int = "rd",
-    r1: float | int | str = 0.5,
-    grid: Any = "nsr",
-    k: Number = 3.1,
-    start: Number = 0.0,
-    end: Number = 1 - 1e-3,
-    denoise: bool = False,
+class Form(NamedTuple):
+    """An equation dm/d(variable) that a method integrates."""
+
+    m: Callable[[Prediction], Linear]
+    axis: Axis
+    half: Callable[[Point, Point], float]
+    """The weight of (m(t) - m(s)) in a step from s to t: half of the step in the
+    variable, times the scale of x there."""
+    inner: Axis | None
+    """The variable in which a grid's own nodes become places inside a step: the
+    authors' program takes them as ratios in tau, in V2 too."""
+
+
+def _taylor(axis: Axis, scale: Callable[[Point], float]):
+    return lambda s, t: scale(t) * (axis.value(t) - axis.value(s)) / 2
+
+
+def _integral(s: Point, t: Point) -> float:
+    return -t.sigma * _exponential.phi(t.lam - s.lam)[1]
+
+
+V1 = Form(lambda p: p.eps, TAU, _taylor(TAU, lambda t: t.alpha), TAU)
+V2 = Form(lambda p: p.x1, INVERSE_TAU, _taylor(INVERSE_TAU, lambda t: t.sigma), TAU)
+EI = Form(lambda p: p.eps, LAM, _integral, None)
+
+
+def recursive_difference(m: int | float) -> tuple[float, float, float]:
+    """(phi_1, phi_2, phi_3) of corollary 3.1 for m >= 1, or m = math.inf.
+
+    phi_k(m) = sum_{n=k}^{m} (-1)^(n-k) / n!, so that, h being the step from s to t,
+
+        Gamma'(s) = ((Gamma(t) - Gamma(s)) / h - phi_2 Gamma'(t)
+                     - phi_3 h Gamma''(t)) / phi_1 + O(h^2)         (m >= 3).
+
+    phi_1(3) = 2/3 and phi_1(inf) = 1 - 1/e; phi_1 + phi_2 = 1 and, from m = 3 on,
+    phi_2 + phi_3 = 1/2.
+
+    Raises:
+        ValueError: m is neither a whole number of at least 1 nor math.inf.
+    """
+    infinite = isinstance(m, float) and m == math.inf
+    last = 30 if infinite else whole("m", m)  # 1 / 30! is far below rounding
+
+    def phi(k):
+        return math.fsum(
+            (-1) ** (n - k) / math.factorial(n) for n in range(k, last + 1)
+        )
+
+    return phi(1), phi(2), phi(3)
+
+
+_NAMED = {
+    "rd": recursive_difference(3)[0],
+    "rd_inf": recursive_difference(math.inf)[0],
+    "fd": 1.0,
+}
+
+
+def _divisor(
+    phi: Phi, nfe: Count, order: int, official: Callable[[int, int, int], int]
+) -> Callable[[int], float]:
+    """phi_1 of step j = 0, 1, ...; "official" is the list of the authors' program."""
+    nfe = whole("nfe", nfe)
+    if phi == "official":
+        return lambda j: recursive_difference(3 + official(nfe, order, j))[0]
+    if isinstance(phi, str) and phi not in _NAMED:
+        names = ", ".join(map(repr, [*_NAMED, "official"]))
+        raise ValueError(f"phi must be {names} or a number above 0; got {phi!r}.")
+    constant = _NAMED[phi] if isinstance(phi, str) else real("phi", phi, above=0)
+    return lambda j: constant
+
+
+def _official_singlestep(nfe: int, order: int, j: int) -> int:
+    K = max(nfe // order, 1)
+    if j < K // 2:
+        return 2 * j
+    return K - 1 if j in (K // 2, K) else 2 * (K - j) - 1
+
+
+def _official_multistep(nfe: int, order: int, i: int) -> int:
+    step = i + 1
+    if step < order:
+        return min(2 * step - 1, nfe)
+    if step < nfe // 2:
+        return 2 * (step - order) + 1
+    return nfe if step == nfe // 2 else 2 * (nfe - step)
+
+
+_SEE = "\n\n    Arguments and errors as described in `bespoke_jax.solvers.scire`.\n    "
+
+
+def _singlestep(
+    form: Form,
+    layout: Layout,
+    orders: list[int],
+    phi_1: Callable[[int], float],
+    r: tuple[float | int | str, ...],
+    stage: str,
+    denoise: bool,
 ) -> Solver:
-    """SciRE-V1-2, two evaluations a step; with y = x / alpha, tau = sigma / alpha:
+    """Steps of the orders, with stages at r1, or at r1 and r2."""
+    known("stage", stage, ("paper", "taylor"))
+    geometric = r == ("geometric",)
+    if geometric:
+        stages = Stages(LAM, {2: (0.5,)})
+    else:
+        found = _steps.places(*r)
+        # A step of order 2 at the end of a three-stage method has its node at 1/2.
+        ratios = None if found is None else {2: (0.5,), 1 + len(r): found}
+        stages = Stages(form.axis, ratios, form.inner)
+
+    def step(predict, x, path, j):
+        s, *nodes, t = path
+        c, weight = form.axis.value, phi_1(j)
+        m_s = predict(s, x)
+        if not nodes:
+            return m_s.ddim(t)
+        h = c(t) - c(s)
+        r = [0.5] if geometric else [(c(p) - c(s)) / h for p in nodes]
+        D = form.m(predict(nodes[0], m_s.ddim(nodes[0]))) - form.m(m_s)
+        if len(nodes) == 2:
+            # The paper and its program lost the second factor r_2.
+            a_32 = (1 if stage == "paper" else r[1]) / (r[0] * weight)
+            s2 = nodes[1]
+            x_s2 = m_s.ddim(s2) + (form.half(s, s2) * a_32) * D
+            D = form.m(predict(s2, x_s2)) - form.m(m_s)
+        return m_s.ddim(t) + (form.half(s, t) / (weight * r[-1])) * D
+
+    return _steps.singlestep(
+        layout, step, orders=orders, stages=stages, denoise=denoise
+    )
+
+
+def _two_stage(form: Form, name: str, doc: str):
+    def solver(
+        schedule: Schedule,
+        *,
+        nfe: Count,
+        mode: str = "fixed",
+        phi: Phi = "rd",
+        r1: float | int | str = 0.5,
+        grid: GridLike = "nsr",
+        k: Number = 3.1,
+        start: Number = 0.0,
+        end: Number = 1 - 1e-3,
+        denoise: bool = False,
+    ) -> Solver:
+        layout = Layout(schedule, grid, start, end, k)
+        phi_1 = _divisor(phi, nfe, 2, _official_singlestep)
+        orders = _steps.budget(nfe, 2, mode)
+        return _singlestep(form, layout, orders, phi_1, (r1,), "paper", denoise)
+
+    return named(solver, name, doc + _SEE)
+
+
+def _three_stage(form: Form, name: str, doc: str):
+    def solver(
+        schedule: Schedule,
+        *,
+        nfe: Count,
+        mode: str = "fixed",
+        phi: Phi = "rd",
+        r1: float | int | str = 1 / 3,
+        r2: float | int = 2 / 3,
+        stage: str = "paper",
+        grid: GridLike = "nsr",
+        k: Number = 3.1,
+        start: Number = 0.0,
+        end: Number = 1 - 1e-3,
+        denoise: bool = False,
+    ) -> Solver:
+        layout = Layout(schedule, grid, start, end, k)
+        phi_1 = _divisor(phi, nfe, 3, _official_singlestep)
+        orders = _steps.budget(nfe, 3, mode)
+        return _singlestep(form, layout, orders, phi_1, (r1, r2), stage, denoise)
+
+    return named(solver, name, doc + _SEE)
+
+
+def _multistep(form: Form, order: int, name: str, doc: str):
+    def solver(
+        schedule: Schedule,
+        *,
+        nfe: Count,
+        phi: Phi = "rd",
+        variant: str = "official",
+        grid: GridLike = "nsr",
+        k: Number = 3.1,
+        start: Number = 0.0,
+        end: Number = 1 - 1e-3,
+        lower_order_final: bool = True,
+        denoise: bool = False,
+    ) -> Solver:
+        known("variant", variant, ("official", "iclr"))
+        phi_1 = _divisor(phi, nfe, order, _official_multistep)
+
+        def step(past, t, i):
+            x_t = past[0].ddim(t)
+            if len(past) == 1:
+                return x_t
+            change = _change(form, past, t, phi_1(i), variant)
+            return x_t + (2 * form.half(past[0].at, t)) * change
+
+        return _steps.multistep(
+            Layout(schedule, grid, start, end, k),
+            step,
+            nfe=nfe,
+            order=order,
+            axis=LAM,  # infinite at both ends, where neither form has a finite step
+            lower_order_final=lower_order_final,
+            denoise=denoise,
+        )
+
+    return named(solver, name, doc + _SEE)
+
+
+def _change(
+    form: Form, past: list[Prediction], t: Point, phi: float, variant: str
+) -> Linear:
+    """The mean of m over a multistep step, less its newest value; ratios in tau."""
+    m, tau = [form.m(p) for p in past], [p.at.tau for p in past]
+    r_0 = phi * (tau[1] - tau[0]) / (tau[0] - t.tau)
+    D_1 = m[0] - m[1]
+    if len(past) == 3:
+        r_1 = phi / (1 + phi) * (tau[2] - tau[1]) / (tau[1] - tau[0])
+        D_2 = D_1 - (m[1] - m[2])
+        return 1 / (2 * r_0 * phi) * D_1 + 1 / (6 * r_0 * phi * r_1 * phi) * D_2
+    if variant == "iclr":
+        return 1 / (2 * phi * r_0) * D_1
+    r = math.log(tau[1] / tau[0]) / math.log(tau[0] / t.tau)
+    return 1 / (2 * phi * r**0.25) * D_1
+
+
+scire_v1_2 = _two_stage(
+    V1,
+    "scire_v1_2",
+    """SciRE-V1-2, two evaluations per step; with y = x / alpha, tau = sigma / alpha:
 
     y_1 = y + r1 h eps_s,   y_t = y + h eps_s + h / (2 phi r1) (eps_1 - eps_s).
 
     Algorithm 1. Order 1 for phi other than 1, order 2 for phi="fd", which with
-    r1 = 1/2 is the explicit midpoint rule in tau.
+    r1 = 1/2 is the explicit midpoint rule in tau.""",
+)
+scire_v2_2 = _two_stage(
+    V2,
+    "scire_v2_2",
+    """SciRE-V2-2: V1-2 on the data prediction, z = x / sigma and w = alpha / sigma.
 
-    Arguments and errors as described in `bespoke_jax.solvers.scire`.
-    """
-    if mode == "multistep":
-        return scire_v1_2m(
-            schedule,
-            nfe=nfe,
-            phi=phi,
-            grid=grid,
-            k=k,
-            start=start,
-            end=end,
-            denoise=denoise,
-        )
-    return _scire.singlestep(
-        V1,
-        2,
-        Layout(schedule, grid, start, end, k),
-        nfe=nfe,
-        mode=mode,
-        phi=phi,
-        r1=r1,
-        r2=2 / 3,
-        stage="paper",
-        denoise=denoise,
-    )
-
-
-def scire_v1_3(
-    schedule: Any,
-    *,
-    nfe: Count,
-    mode: str = "fixed",
-    phi: str | float | int = "rd",
-    r1: float | int | str = 1 / 3,
-    r2: float | int = 2 / 3,
-    stage: str = "paper",
-    grid: Any = "nsr",
-    k: Number = 3.1,
-    start: Number = 0.0,
-    end: Number = 1 - 1e-3,
-    denoise: bool = False,
-) -> Solver:
-    """SciRE-V1-3, three evaluations a step, in y = x / alpha and tau = sigma / alpha:
+    Order 1 for phi other than 1, order 2 for phi="fd".""",
+)
+scire_v1_3 = _three_stage(
+    V1,
+    "scire_v1_3",
+    """SciRE-V1-3, three evaluations per step, in y = x / alpha and tau = sigma / alpha:
 
     y_2 = y + r2 h eps_s + a h (eps_1 - eps_s), a = r2 / (2 r1 phi),
     y_t = y + h eps_s + h / (2 phi r2) (eps_2 - eps_s).
 
     Algorithm 2. stage="taylor" has a = r2^2 / (2 r1 phi). Order 1 for phi other than
-    1; with phi="fd" order 2, and 3 (Heun's third-order rule) with stage="taylor".
-
-    Arguments and errors as described in `bespoke_jax.solvers.scire`.
-    """
-    if mode == "multistep":
-        return scire_v1_3m(
-            schedule,
-            nfe=nfe,
-            phi=phi,
-            grid=grid,
-            k=k,
-            start=start,
-            end=end,
-            denoise=denoise,
-        )
-    return _scire.singlestep(
-        V1,
-        3,
-        Layout(schedule, grid, start, end, k),
-        nfe=nfe,
-        mode=mode,
-        phi=phi,
-        r1=r1,
-        r2=r2,
-        stage=stage,
-        denoise=denoise,
-    )
-
-
-def scire_v2_2(
-    schedule: Any,
-    *,
-    nfe: Count,
-    mode: str = "fixed",
-    phi: str | float | int = "rd",
-    r1: float | int | str = 0.5,
-    grid: Any = "nsr",
-    k: Number = 3.1,
-    start: Number = 0.0,
-    end: Number = 1 - 1e-3,
-    denoise: bool = False,
-) -> Solver:
-    """SciRE-V2-2: V1-2 on the data prediction, z = x / sigma and w = alpha / sigma.
-
-    Order 1 for phi other than 1, order 2 for phi="fd".
-
-    Arguments and errors as described in `bespoke_jax.solvers.scire`.
-    """
-    if mode == "multistep":
-        return scire_v2_2m(
-            schedule,
-            nfe=nfe,
-            phi=phi,
-            grid=grid,
-            k=k,
-            start=start,
-            end=end,
-            denoise=denoise,
-        )
-    return _scire.singlestep(
-        V2,
-        2,
-        Layout(schedule, grid, start, end, k),
-        nfe=nfe,
-        mode=mode,
-        phi=phi,
-        r1=r1,
-        r2=2 / 3,
-        stage="paper",
-        denoise=denoise,
-    )
-
-
-def scire_v2_3(
-    schedule: Any,
-    *,
-    nfe: Count,
-    mode: str = "fixed",
-    phi: str | float | int = "rd",
-    r1: float | int | str = 1 / 3,
-    r2: float | int = 2 / 3,
-    stage: str = "paper",
-    grid: Any = "nsr",
-    k: Number = 3.1,
-    start: Number = 0.0,
-    end: Number = 1 - 1e-3,
-    denoise: bool = False,
-) -> Solver:
+    1; with phi="fd" order 2, and 3 (Heun's third-order rule) with stage="taylor".""",
+)
+scire_v2_3 = _three_stage(
+    V2,
+    "scire_v2_3",
     """SciRE-V2-3: V1-3 on the data prediction, z = x / sigma and w = alpha / sigma.
 
-    Order 1 for phi other than 1; with phi="fd" order 2, and 3 with stage="taylor".
+    Order 1 for phi other than 1; with phi="fd" order 2, and 3 with stage="taylor".""",
+)
+scire_v1_2m = _multistep(
+    V1,
+    2,
+    "scire_v1_2m",
+    """SciRE-V1-2m, two-step: one evaluation per step, y = x / alpha.
 
-    Arguments and errors as described in `bespoke_jax.solvers.scire`.
-    """
-    if mode == "multistep":
-        return scire_v2_3m(
-            schedule,
-            nfe=nfe,
-            phi=phi,
-            grid=grid,
-            k=k,
-            start=start,
-            end=end,
-            denoise=denoise,
-        )
-    return _scire.singlestep(
-        V2,
-        3,
-        Layout(schedule, grid, start, end, k),
-        nfe=nfe,
-        mode=mode,
-        phi=phi,
-        r1=r1,
-        r2=r2,
-        stage=stage,
-        denoise=denoise,
-    )
+    variant="official": y_t = y + h eps_0 + h / (2 phi r^(1/4)) (eps_0 - eps_-1) with
+    r = log(tau_-1 / tau_0) / log(tau_0 / tau_t), the authors' program of 2024;
+    "iclr": h^2 / (2 phi^2 h_0) as the weight, that of October 2023. Order 1 for phi
+    other than 1, else 2.""",
+)
+scire_v1_3m = _multistep(
+    V1,
+    3,
+    "scire_v1_3m",
+    """SciRE-V1-3m, three-step: one evaluation per step.
 
+    y_t = y + h eps_0 + h / (2 r_0 phi) D_1 + h / (6 r_0 r_1 phi^2) D_2, with the
+    first and second differences D_k, r_0 = phi h_0 / h and
+    r_1 = phi / (1 + phi) h_1 / h_0. Order 1 for phi other than 1, and only 2 for
+    phi="fd". `variant` is that of its two-step steps.""",
+)
+scire_v2_2m = _multistep(
+    V2,
+    2,
+    "scire_v2_2m",
+    """SciRE-V2-2m: V1-2m on the data prediction, its step ratios still in tau.
 
-def scirei_2(
-    schedule: Any,
-    *,
-    nfe: Count,
-    phi: str | float | int = "rd",
-    r1: float | int | str = 0.5,
-    grid: Any = "nsr",
-    k: Number = 3.1,
-    start: Number = 0.0,
-    end: Number = 1 - 1e-3,
-    denoise: bool = False,
-) -> Solver:
+    Order 1 for phi other than 1, else 2.""",
+)
+scire_v2_3m = _multistep(
+    V2,
+    3,
+    "scire_v2_3m",
+    """SciRE-V2-3m: V1-3m on the data prediction, its step ratios still in tau.
+
+    Order 1 for phi other than 1, else 2.""",
+)
+scirei_2 = _two_stage(
+    EI,
+    "scirei_2",
     """SciREI-2: recursive difference within the exponential integrator in lambda.
 
     With h = lambda_t - lambda_s, s1 = t(lambda_s + r1 h) and D = eps_1 - eps_s,
 
         x_t = ddim - sigma_t (e^h - 1 - h) / (r1 phi h) D.
 
-    Two evaluations a step, nfe // 2 steps. Order 1 for phi other than 1, else 2.
-    Arguments and errors as described in `bespoke_jax.solvers.scire`.
-    """
-    phi_1 = _scire.singlestep_phi(phi, nfe, 2)
-
-    layout = Layout(schedule, grid, start, end, k)
-
-    def step(predict, x, path, j):
-        s, s1, t = path
-        h = t.lam - s.lam
-        e_s = predict(s, x)
-        D = predict(s1, e_s.ddim(s1)).eps - e_s.eps
-        weight = exponential_phi(h)[1] * h / ((s1.lam - s.lam) * phi_1(j))
-        return e_s.ddim(t) - (t.sigma * weight) * D
-
-    return _steps.singlestep(
-        layout,
-        step,
-        orders=budget(nfe, 2, "fixed"),
-        coordinate=lam,
-        at=layout.at_log_snr,
-        ratios=_scire.ratios(r1, 2 / 3, 2),
-        denoise=denoise,
-    )
+    Two evaluations per step. Order 1 for phi other than 1, else 2.""",
+)

@@ -395,7 +395,7 @@ def solvers() -> dict:
 def named_solvers() -> dict:
     made = {}
     for name, entry in bj.solvers.TABLE.items():
-        given: dict = {entry.takes: 2 * entry.stages, "grid": "uniform", **ENDS}
+        given: dict = {"nfe": 2 * entry.stages, "grid": "uniform", **ENDS}
         if entry.needs:
             given["schedule"] = VP
         made[f"solvers.{name}"] = (entry.constructor, given)

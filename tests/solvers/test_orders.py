@@ -58,8 +58,7 @@ def test_settings_have_the_order_their_docstring_says(name, options, order):
     entry = TABLE[name]
 
     def build(n):
-        length = {entry.takes: n // entry.stages if entry.takes == "steps" else n}
-        return entry.constructor(SCHEDULE, end=END, **length, **options)
+        return entry.constructor(SCHEDULE, nfe=n, end=END, **options)
 
     verdict = bj.certify(build, schedule=SCHEDULE, nfe=(288, 576))
     assert abs(verdict.measured - order) < 0.25

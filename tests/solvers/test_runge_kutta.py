@@ -96,13 +96,30 @@ def test_inconsistent_tableaux_are_refused():
         tableau([[1 / 2, 0]], [0, 1], 2)
 
 
+@pytest.mark.parametrize("name", TABLEAUX)
+def test_nfe_and_steps_are_the_same_budget(name):
+    constructor, stages = getattr(bj.solvers, name), TABLEAUX[name].stages
+    by_nfe = constructor(nfe=3 * stages + stages - 1, end=END)  # a remainder is unused
+    for one, two in zip(by_nfe, constructor(steps=3, end=END), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert (
+        constructor.__name__ == name and "Arguments and errors" in constructor.__doc__
+    )
+
+
 def test_construct_spends_at_most_nfe_and_explains_itself():
     assert bj.solvers.construct("rk4", 10).nfe == 8
     with pytest.raises(ValueError, match="nearest: midpoint"):
         bj.solvers.construct("midpiont", 8)
     with pytest.raises(ValueError, match="4 evaluations a step"):
         bj.solvers.construct("rk4", 3)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="steps must be a whole number"):
         bj.solvers.euler(steps=0)
+    with pytest.raises(ValueError, match="4 evaluations per step; nfe = 3"):
+        bj.solvers.rk4(nfe=3)
+    with pytest.raises(ValueError, match="one of nfe=.* and steps=.*; got both"):
+        bj.solvers.rk4(nfe=4, steps=1)
+    with pytest.raises(ValueError, match="got neither"):
+        bj.solvers.rk4()
     with pytest.raises(ValueError):
         bj.solvers.euler(steps=2, grid=[0.0, 0.5, 0.4])

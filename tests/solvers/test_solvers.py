@@ -106,10 +106,12 @@ def test_higher_order_identities(schedule):
         solvers.unipc(schedule, order=2, corrector=False, **multi),
         solvers.dpm_solver_pp_2m(schedule, **multi),
     )
-    same(
-        solvers.scire_v2_3(schedule, mode="multistep", **multi),
-        solvers.scire_v2_3m(schedule, **multi),
-    )
+    # DPM-Solver-fast is the agile mode of the singlestep methods.
+    for order in (2, 3):
+        same(
+            solvers.dpm_solver_fast(schedule, nfe=11, order=order),
+            getattr(solvers, f"dpm_solver_{order}")(schedule, nfe=11, mode="agile"),
+        )
 
 
 def test_deis_in_time_is_adams_bashforth_where_time_is_the_noise_level():
@@ -175,7 +177,7 @@ def test_budgets():
             assert one(VP, nfe=nfe, mode="agile").nfe == nfe
             if nfe >= order:
                 assert one(VP, nfe=nfe).nfe == nfe - nfe % order
-            assert one(VP, nfe=nfe, mode="multistep").nfe == nfe
+            assert getattr(solvers, f"scire_v1_{order}m")(VP, nfe=nfe).nfe == nfe
     assert solvers.dpm_solver_pp_2m(VP, nfe=5, denoise=True).nfe == 6
     assert solvers.scire_v2_2(VP, nfe=6, denoise=True).nfe == 7
 
@@ -362,6 +364,8 @@ def test_float32_is_float64(schedule, kind):
             "one of paper, taylor; got 'x'",
         ),
         (lambda: solvers.scire_v1_3(VP, nfe=4, r1=0.5, r2=0.5), "different numbers"),
+        (lambda: solvers.scire_v1_2(VP, nfe=4, mode="multistep"), "fixed, agile"),
+        (lambda: solvers.scire_v1_3(VP, nfe=6, r1="geometric"), 'be "inner"'),
         (lambda: solvers.dpm_solver_2(VP, nfe=4, r1=1.5), r"in \(0, 1\)"),
         (lambda: solvers.dpm_solver_pp_2m(VP, nfe=4, variant="x"), "variant must be"),
         (lambda: solvers.ipndm(VP, nfe=4, order=5), "order must be one of"),

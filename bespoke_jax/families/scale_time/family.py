@@ -38,7 +38,7 @@ from bespoke_jax.families.scale_time.nodes import (
     nodes_from,
     theta_from,
 )
-from bespoke_jax.solvers.runge_kutta import TABLEAUX
+from bespoke_jax.solvers.tableaux import TABLEAUX
 
 
 def scale_time(

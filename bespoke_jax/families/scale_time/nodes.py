@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.solvers.runge_kutta import Tableau
+from bespoke_jax.solvers.tableaux import Tableau
 
 LEARN = {
     "both": ("t", "t_dot", "s", "s_dot"),

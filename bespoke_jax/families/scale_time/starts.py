@@ -23,6 +23,8 @@ import numpy as np
 from bespoke_jax.core import checks
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.families.family import Family
+from bespoke_jax.schedules import endpoints
+from bespoke_jax.schedules.endpoints import Endpoints
 
 
 def from_path(
@@ -102,18 +104,9 @@ def from_schedules(family: Family, old: Schedule, new: Schedule) -> Any:
     t = np.clip(host([old.time_at_log_snr(new.log_snr(rho))])[0], *ends)
     # A rate may be infinite at the data end, beyond the last evaluation.
     with np.errstate(divide="ignore", invalid="ignore"):
-        (alpha, sigma), (d_alpha, d_sigma) = host(old(t)), host(old.rates(t))
-        new_alpha, new_sigma = host(new(rho))
-        new_d_alpha, new_d_sigma = host(new.rates(rho))
-        # Of the two equal ratios the one whose denominator is not small.
-        pick = lambda at_noise, at_data: np.where(alpha < sigma, at_noise, at_data)
-        s = pick(new_sigma / sigma, new_alpha / alpha)
-        w = sigma * d_alpha - alpha * d_sigma
-        t_dot = (new_sigma * new_d_alpha - new_alpha * new_d_sigma) / (s**2 * w)
-        s_dot = pick(
-            (new_d_sigma - s * d_sigma * t_dot) / sigma,
-            (new_d_alpha - s * d_alpha * t_dot) / alpha,
-        )
+        paths = (endpoints.at(old, t), endpoints.at(new, rho))
+        s, growth, gain = endpoints.change(*(Endpoints(*host(p)) for p in paths))
+        t_dot, s_dot = gain / s, growth * s
     stretch = (ends[1] - ends[0]) / (t[-1] - t[0])
     return family.init(
         {
