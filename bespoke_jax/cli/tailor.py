@@ -39,7 +39,7 @@ def tailor(
     from bespoke_jax import cards, report
     from bespoke_jax.cli import arguments, display, files, models, seeds
     from bespoke_jax.fields.model import noise
-    from bespoke_jax.fitting.improve import JUDGES
+    from bespoke_jax.fitting.recipe import JUDGES
     from bespoke_jax.fitting.tailor import tailor as run
 
     arguments.at_least("nfe", nfe, 1)

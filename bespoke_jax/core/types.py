@@ -28,3 +28,6 @@ BatchTime = Float[Arr, ""] | Float[Arr, " batch"] | float
 State = Float[Arr, "batch *shape"]
 Conditioning = PyTree[Any]
 """Per-sample conditioning: any pytree whose leaves have leading axis batch."""
+
+Theta = PyTree
+"""The parameters of a family: a pytree of floating-point arrays."""

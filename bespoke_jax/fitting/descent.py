@@ -4,7 +4,6 @@ Batches are drawn from (key, iteration), so an iteration does not depend on wher
 was interrupted or how its iterations were cut into pieces.
 """
 
-import functools
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -16,13 +15,9 @@ import numpy as np
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from bespoke_jax.core.batches import batches
 from bespoke_jax.core.budget import Budget
-from bespoke_jax.core.counting import Passes, passes
-from bespoke_jax.core.norms import rms
-from bespoke_jax.core.sample import sample
-from bespoke_jax.families import Family
-from bespoke_jax.fitting.splits import Split
+from bespoke_jax.fitting.history import History
+from bespoke_jax.fitting.task import Task
 from bespoke_jax.reference.paths import Paths, take
 
 _MARGIN = 1.2  # of measured times, which vary
@@ -37,22 +32,6 @@ class TrainState(NamedTuple):
     """() iterations done."""
     alive: jax.Array
     """() False once a loss or gradient was not finite; theta is frozen from then on."""
-
-
-class History(NamedTuple):
-    """One entry per validation; the first is the start."""
-
-    iteration: np.ndarray
-    loss: np.ndarray
-    """Mean training loss since the last validation; nan at the start."""
-    rmse: np.ndarray
-    """Mean RMSE on the validation paths; nan where the solver diverged."""
-    evaluations: np.ndarray
-    """Network evaluations of single samples so far (forward 1, reverse 2 more, a
-    forward pass that is recomputed 1 again), everything included: ground truth, checks,
-    validation and the start's test."""
-    seconds: np.ndarray
-    """Wall-clock so far, without the ground truth."""
 
 
 class Run(NamedTuple):
@@ -74,45 +53,13 @@ class Run(NamedTuple):
         return 2 * self.history.iteration.size + self.test.size
 
 
-class Task(NamedTuple):
-    """What stays the same from the first iteration to the last."""
-
-    family: Family
-    field: Any
-    loss: Any
-    optimizer: optax.GradientTransformation
-    parts: Split
-    batch_size: int
-    key: jax.Array
-    nfe: int
-    iterations: int
-    validate_every: int
-    price: int
-    """Network evaluations of one iteration."""
-
-    def score(self, theta: Any, paths: Paths) -> float:
-        """Mean RMSE of a solver on paths."""
-        whole = (paths.x0, paths.x1, paths.c)
-        each = [
-            np.asarray(_errors(self.family, theta, self.field, *batch))[: stop - start]
-            for start, stop, batch in batches(whole, self._even(paths.size))
-        ]
-        return float(np.mean(np.concatenate(each).astype(np.float64)))
-
-    def score_price(self, paths: Paths) -> int:
-        """Evaluations of `score`, the filling up of the last batch included."""
-        even = self._even(paths.size)
-        return -(-paths.size // even) * even * self.nfe
-
-    def _even(self, size: int) -> int:
-        """The batch size, at most `batch_size`, that needs the least filling up."""
-        return -(-size // -(-size // self.batch_size))
-
-
 def unstarted(task: Task, theta: Any) -> Run:
     """The start, not yet scored."""
     state = TrainState(
-        theta, task.optimizer.init(theta), jnp.zeros((), jnp.int32), jnp.array(True)
+        theta,
+        task.options.optimizer.init(theta),
+        jnp.zeros((), jnp.int32),
+        jnp.array(True),
     )
     history = History(*(np.zeros(0) for _ in History._fields))
     return Run(state, theta, np.asarray(math.inf), np.zeros(0), np.asarray(0), history)
@@ -148,10 +95,10 @@ def iterate(task: Task, run: Run, budget: Budget) -> Iterator[Run]:
     held_out = task.parts.validation
     price = task.score_price(held_out)
     budget.reserve(task.score_price(task.parts.test))
-    clock = _Clock(budget)
-    while (done := int(run.state.iteration)) < task.iterations and run.state.alive:
+    clock, options = _Clock(budget), task.options
+    while (done := int(run.state.iteration)) < options.iterations and run.state.alive:
         paid = (budget.left - price) // task.price if task.price else math.inf
-        length = min(task.validate_every, task.iterations - done, paid)
+        length = min(options.validate_every, options.iterations - done, paid)
         if clock.bounded and clock.step is None:
             _piece(task, run.state, 0)  # compiles
         length = int(min(length, clock.fits(1 + task.parts.test.size / held_out.size)))
@@ -225,32 +172,12 @@ class _Clock:
         return (left - _MARGIN * scores * self._score) / (_MARGIN * self.step)
 
 
-def iteration_passes(
-    family: Family, loss: Any, theta: Any, training: Paths, batch_size: int
-) -> Passes:
-    """The passes through the field of one iteration: a loss and its gradient."""
-    batch = jax.eval_shape(lambda p: take(p, np.arange(batch_size)), training)
-    leaves, structure = jax.tree.flatten((jax.eval_shape(lambda t: t, theta), batch))
-    return _passes(family, loss, tuple(leaves), structure)
-
-
-@functools.lru_cache(maxsize=64)
-def _passes(family: Family, loss: Any, leaves: tuple, structure: Any) -> Passes:
-    theta, batch = jax.tree.unflatten(structure, leaves)
-
-    def both(field, theta, paths):
-        objective = lambda theta: loss(family, theta, field, paths)
-        return jax.value_and_grad(objective)(theta)
-
-    return passes(both, batch.x0, theta, batch)
-
-
 def _piece(task: Task, state: TrainState, length: int) -> tuple[TrainState, float]:
     """`length` iterations and their mean loss."""
     training = task.parts.training
     state, total = _loop(
-        task.family, task.loss, task.optimizer, task.batch_size,
-        _placement(training.x0, task.batch_size), state, task.field, training,
+        task.family, task.options.loss, task.options.optimizer, task.options.batch_size,
+        _placement(training.x0, task.options.batch_size), state, task.field, training,
         task.key, length,
     )  # fmt: skip
     return state, float(total) / max(length, 1)
@@ -287,11 +214,6 @@ def _loop(
         return state, total + value.astype(total.dtype)
 
     return jax.lax.fori_loop(0, length, step, (state, jnp.zeros(())))
-
-
-@partial(jax.jit, static_argnames=("family",))
-def _errors(family, theta, field, x0, x1, c):
-    return rms(sample(field, family.build(theta), x0, c=c) - x1)
 
 
 def _placement(x0: Any, batch_size: int) -> NamedSharding | None:

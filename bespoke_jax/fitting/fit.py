@@ -21,23 +21,24 @@ from tqdm import tqdm
 
 from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core import checks
-from bespoke_jax.core.budget import Budget, TooLittle
-from bespoke_jax.core.calls import INDEPENDENCE_COST, as_field, check_independent
-from bespoke_jax.core.solver import Solver, validate
+from bespoke_jax.core.budget import Budget
+from bespoke_jax.core.calls import check_independent
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Theta
 from bespoke_jax.families import Family
 from bespoke_jax.fitting import identity, losses
 from bespoke_jax.fitting.descent import (
-    History,
     Run,
-    Task,
     TrainState,
     begin,
     finish,
     iterate,
-    iteration_passes,
     unstarted,
 )
-from bespoke_jax.fitting.splits import Split, three_way
+from bespoke_jax.fitting.history import History
+from bespoke_jax.fitting.splits import three_way
+from bespoke_jax.fitting.task import Options, Task, pay_checks, planned, starting
 from bespoke_jax.reference.paths import Paths
 
 __all__ = ["Fitted", "History", "TrainState", "fit"]
@@ -49,7 +50,7 @@ class Fitted(NamedTuple):
     theta, solver and all scores belong to the same iterate.
     """
 
-    theta: Any
+    theta: Theta
     solver: Solver
     rmse: float
     """Mean RMSE on the test paths, which chose nothing."""
@@ -74,17 +75,17 @@ class Fitted(NamedTuple):
 
 def fit(
     family: Family,
-    field: Any,
+    field: VelocityField,
     paths: Paths,
     *,
     key: jax.Array,
-    start: Any = None,
-    loss: Any = losses.rmse_bound,
+    start: Solver | Theta | None = None,
+    loss: losses.Loss = losses.rmse_bound,
     optimizer: optax.GradientTransformation | None = None,
     iterations: int = 1000,
     batch_size: int = 64,
-    validation: float | Paths = 0.2,
-    test: float | Paths = 0.2,
+    validation: float | int | Paths = 0.2,
+    test: float | int | Paths = 0.2,
     validate_every: int = 25,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
@@ -132,35 +133,37 @@ def fit(
 
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2 and appendix F.
     """
-    budget = Budget(evaluations, seconds)
-    parts = three_way(paths, validation, test)
-    _check(
-        parts.training.size, iterations=iterations, validate_every=validate_every,
-        batch_size=batch_size, save_seconds=save_seconds, key=key, loss=loss,
-        optimizer=optimizer,
-    )  # fmt: skip
-    folder = None if directory is None else checks.path("directory", directory)
+    checks.random_key("key", key)
     checks.instance("family", family, Family, "one of bespoke_jax.families")
-    theta, solver = _start(family, start, paths)
+    budget = Budget(evaluations, seconds)
+    folder = None if directory is None else checks.path("directory", directory)
+    parts = three_way(paths, validation, test)
     optimizer = optax.adam(2e-3) if optimizer is None else optimizer
-    price = _price(family, loss, theta, parts.training, batch_size, evaluations)
-    solved = 0 if paths.stats is None else int(paths.stats.evaluations)
-    # How the paths came about is for people: not worth a place in compiled code.
-    bare = {"stats": None, "certificate": None, "control": None}
-    parts = Split(*(p._replace(**bare) for p in parts))
-    task = Task(
-        family, as_field(field), loss, optimizer, parts, batch_size, key, solver.nfe,
-        iterations, validate_every, price,
-    )  # fmt: skip
-    _pay_checks(task, budget, solved, probed=folder is not None)
+    options = Options(
+        loss, optimizer, iterations, batch_size, validate_every, save_seconds
+    ).checked(parts.training.size)
+    theta, solver = starting(family, start, paths)
+    task = planned(family, field, options, parts, key, theta, solver.nfe, budget)
+    pay_checks(task, budget, paths, probed=folder is not None)
     first, last = float(solver.t[0]), float(solver.end)
     check_independent(task.field, parts.training.x0, parts.training.c, first, last)
-    run, store = unstarted(task, theta), None
-    if folder is not None:
-        settings = _settings(task, run, solver) | {"evaluations": evaluations}
-        store = Checkpoints(folder, settings, save_seconds=save_seconds)
-        run = store.restore(run)
+    run, store = _restored(task, unstarted(task, theta), solver, folder, evaluations)
     return _result(task, _run(task, run, budget, store, progress), directory)
+
+
+def _restored(
+    task: Task,
+    run: Run,
+    solver: Solver,
+    folder: Path | None,
+    evaluations: float | int | None,
+) -> tuple[Run, Checkpoints | None]:
+    """The run that the folder holds, or `run` itself, and where it is kept."""
+    if folder is None:
+        return run, None
+    settings = _settings(task, run, solver) | {"evaluations": evaluations}
+    store = Checkpoints(folder, settings, save_seconds=task.options.save_seconds)
+    return store.restore(run), store
 
 
 def _run(
@@ -173,7 +176,7 @@ def _run(
         budget.spent = int(run.spent)
         budget.resume_at(float(run.history.seconds[-1]))
         with tqdm(
-            total=task.iterations,
+            total=task.options.iterations,
             initial=int(run.state.iteration),
             desc=f"fit {task.family.name}",
             unit="it",
@@ -194,115 +197,20 @@ def _run(
     return run
 
 
-def _check(
-    training: int,
-    *,
-    iterations: Any,
-    validate_every: Any,
-    batch_size: Any,
-    save_seconds: Any,
-    key: Any,
-    loss: Any,
-    optimizer: Any,
-) -> None:
-    checks.whole("iterations", iterations)
-    checks.whole("validate_every", validate_every)
-    checks.whole("batch_size (of the training paths)", batch_size, most=training)
-    checks.real("save_seconds", save_seconds, least=0)
-    checks.random_key("key", key)
-    if not callable(loss) or isinstance(loss, type):
-        raise ValueError(
-            f"loss must be a function of losses, such as losses.rmse; got "
-            f"{checks.shown(loss)}."
-        )
-    if not (optimizer is None or hasattr(optimizer, "update")):
-        raise ValueError(
-            "optimizer must be an optax optimiser, such as optax.adam(2e-3); got "
-            f"{checks.shown(optimizer)}."
-        )
-
-
-def _start(family: Family, start: Any, paths: Paths) -> tuple[Any, Solver]:
-    """theta of iterate 0 and its solver, which runs over the interval of the paths."""
-    base = family.init()
-    if start is None:
-        theta = base
-    elif isinstance(start, Solver):
-        theta = family.init(start)
-    else:
-        form = lambda theta: jax.tree.map(jnp.shape, theta)
-        if form(start) != form(base):
-            raise ValueError(
-                f"a start of {family.name} is None, a Solver, or a theta of the form "
-                f"{form(base)}; got {form(start)}."
-            )
-        theta = jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), start, base)
-    try:
-        solver = validate(jax.device_get(family.build(theta)))
-    except ValueError as error:
-        raise ValueError(f"the start is no usable solver: {error}") from None
-    interval = [float(paths.start), float(paths.end)]
-    own = [float(solver.t[0]), float(solver.end)]
-    if not np.allclose(own, interval, rtol=0, atol=1e-6):
-        raise ValueError(
-            f"{family.name} runs from {own[0]:g} to {own[1]:g}, the paths from "
-            f"{interval[0]:g} to {interval[1]:g}; give the family the start and end of "
-            "the paths."
-        )
-    return theta, solver
-
-
-def _price(
-    family: Family,
-    loss: Any,
-    theta: Any,
-    training: Paths,
-    batch_size: int,
-    evaluations: float | int | None,
-) -> int:
-    """Network evaluations of one iteration."""
-    passes = iteration_passes(family, loss, theta, training, batch_size)
-    if not passes.adaptive:
-        return passes.evaluations
-    if evaluations is not None:
-        raise ValueError(
-            f"the loss {losses.loss_name(loss)} solves adaptively, so that its cost is "
-            "not known in advance; evaluations= needs a loss without online=True."
-        )
-    if training.stats is None:
-        raise ValueError(
-            f"the loss {losses.loss_name(loss)} solves adaptively, as many evaluations "
-            "a path as paths.stats says; these paths have no stats."
-        )
-    return passes.evaluations + batch_size * training.stats.nfe_max
-
-
-def _pay_checks(task: Task, budget: Budget, solved: int, probed: bool) -> None:
-    """The ground truth and the checks, if there is enough for one iteration too.
-
-    Raises:
-        TooLittle: there is not.
-    """
-    first = solved + INDEPENDENCE_COST + probed * identity.PROBE_COST
-    validation, test = map(task.score_price, task.parts[1:])
-    least = first + 2 * (validation + test) + task.price
-    if least > budget.evaluations:
-        raise TooLittle(int(budget.evaluations), least)
-    budget.pay(first)
-
-
 def _settings(task: Task, run: Run, solver: Solver) -> dict[str, Any]:
     """The inputs that tell this fit from others."""
     # What the optimiser makes of a gradient of ones: tells learning rates apart.
     ones = jax.tree.map(jnp.ones_like, run.state.theta)
-    update, _ = task.optimizer.update(ones, run.state.opt_state, run.state.theta)
+    update, _ = task.options.optimizer.update(
+        ones, run.state.opt_state, run.state.theta
+    )
     first, last = float(solver.t[0]), float(solver.end)
     return {
         "family": task.family.name,
-        "loss": losses.loss_name(task.loss),
-        "iterations": task.iterations,
-        "batch_size": task.batch_size,
-        "validate_every": task.validate_every,
+        "loss": losses.loss_name(task.options.loss),
+        "iterations": task.options.iterations,
+        "batch_size": task.options.batch_size,
+        "validate_every": task.options.validate_every,
         "key": identity.of_key(task.key),
         "optimizer": np.array([jnp.mean(leaf) for leaf in jax.tree.leaves(update)]),
         "start": identity.of_solver(solver),
@@ -324,7 +232,7 @@ def _result(task: Task, run: Run, directory: str | Path | None) -> Fitted:
     if not run.state.alive:
         where = f" Saved in {directory}." if directory else ""
         warnings.warn(
-            f"fit stopped at iteration {done} of {task.iterations}: "
+            f"fit stopped at iteration {done} of {task.options.iterations}: "
             "loss or gradient not finite. The best iterate before that is kept; "
             f"a smaller learning rate or gradient clipping helps.{where}",
             stacklevel=3,
@@ -340,7 +248,7 @@ def _result(task: Task, run: Run, directory: str | Path | None) -> Fitted:
         history=history,
         state=run.state,
         family=task.family,
-        loss=losses.loss_name(task.loss),
+        loss=losses.loss_name(task.options.loss),
         scored=task.parts.test.size,
     )
 

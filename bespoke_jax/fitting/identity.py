@@ -34,6 +34,13 @@ def of_paths(name: str, paths: Paths) -> dict[str, Any]:
     }
 
 
+def of_noises(name: str, given: Paths | tuple | float | int) -> dict[str, Any]:
+    """The content of paths or of (x0, c); a fraction as it is."""
+    if isinstance(given, Paths):
+        return of_paths(name, given)
+    return {name: fingerprint(given) if isinstance(given, tuple) else given}
+
+
 def of_field(field: Any, paths: Paths, start: float, end: float) -> np.ndarray:
     """Numbers of the velocity at two inner times on the first sample."""
     x, c = rows((paths.x0, paths.c), slice(0, 1))

@@ -15,10 +15,12 @@ import numpy as np
 from tqdm import tqdm
 
 from bespoke_jax.core.budget import Budget
+from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.families import Family
 from bespoke_jax.fitting import gauss_newton
 from bespoke_jax.fitting.candidates import Dropped
 from bespoke_jax.fitting.journal import Journal
+from bespoke_jax.fitting.recipe import Judge, Recipe
 from bespoke_jax.reference.paths import Paths, take
 
 LOST = 1e4
@@ -27,43 +29,31 @@ _TRIES = 6  # dampings a step may try
 _LEFT = (0.3, 0.4, 1.0)  # share of what is left that a round may spend
 
 
-class Judge(NamedTuple):
-    """What is to be small, and the schedule of rounds that makes it small."""
-
-    measure: Callable[[Any], Any]
-    rounds: tuple[tuple[int, int, float], ...]
-    """(tracks, steps of each, share of the training paths) of each round."""
-    dead: float
-    """Relative gain over `patience` steps below which a track has died out."""
-    patience: int
-    robust: bool
-    """Whether the robustness scale falls from step to step, towards the median."""
-
-
-JUDGES = {
-    "mean": Judge(np.mean, ((3, 6, 0.5), (2, 6, 1.0), (1, 30, 1.0)), 3e-3, 2, False),
-    "median": Judge(np.median, ((4, 6, 0.4), (2, 8, 0.7), (1, 40, 1.0)), 2e-3, 4, True),
-}
-
-
 class Problem(NamedTuple):
     """What every part of a search needs."""
 
+    field: VelocityField
     family: Family
-    nfe: int
-    field: Any
-    judge: Judge
-    probes: int
+    recipe: Recipe
     key: jax.Array
-    batch_size: int | None
     budget: Budget
     journal: Journal
     progress: bool
 
+    @property
+    def nfe(self) -> int:
+        """Network evaluations of one solve."""
+        return self.recipe.nfe
+
+    @property
+    def judge(self) -> Judge:
+        """What is to be small."""
+        return self.recipe.rules
+
     def errors(self, theta: Any, paths: Paths) -> np.ndarray:
         """Per-sample errors of a solver, paid for."""
         e = gauss_newton.errors(
-            self.family, theta, self.field, paths, batch_size=self.batch_size
+            self.family, theta, self.field, paths, batch_size=self.recipe.batch_size
         )
         self.budget.pay(self.nfe * paths.size)
         return e
@@ -146,7 +136,7 @@ def _affordable(
     """As many tracks and steps of a round as its share of the budget pays for."""
     if math.isinf(problem.budget.left):
         return count, steps
-    unit = gauss_newton.cost(problem.nfe, used.size, problem.probes, 2)
+    unit = gauss_newton.cost(problem.nfe, used.size, problem.recipe.probes, 2)
     unit += problem.nfe * validation.size
     allowed = int(_LEFT[number] * problem.budget.left // unit)
     # Two steps of one track say more than one step of two.
@@ -194,7 +184,7 @@ def _tries(problem: Problem, used: Paths, validation: Paths) -> int:
     left = problem.budget.left - problem.nfe * validation.size
     if math.isinf(left):
         return _TRIES
-    without = gauss_newton.cost(problem.nfe, used.size, problem.probes, 0)
+    without = gauss_newton.cost(problem.nfe, used.size, problem.recipe.probes, 0)
     return min(_TRIES, int((left - without) // (problem.nfe * used.size)))
 
 
@@ -218,11 +208,11 @@ def _step(
             used,
             key=jax.random.fold_in(problem.key, problem.budget.spent),
             c=scale,
-            probes=problem.probes,
+            probes=problem.recipe.probes,
             damping=track.damping,
             tries=tries,
             before=known,
-            batch_size=problem.batch_size,
+            batch_size=problem.recipe.batch_size,
         )
         problem.budget.pay(made.evaluations)
         score = problem.judge.measure(problem.errors(made.theta, validation))

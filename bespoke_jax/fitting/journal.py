@@ -54,6 +54,12 @@ class Journal:
         budget.resume_at(float(elapsed))
         return [np.asarray(value) for value in arrays]
 
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of the directory."""
         if self._store is not None:

@@ -32,6 +32,9 @@ from bespoke_jax.metrics.lipschitz import Lipschitz, lipschitz
 from bespoke_jax.reference import solve_at
 from bespoke_jax.reference.paths import Paths, at, check_paths
 
+Loss = Callable[..., Any]
+"""`loss(family, theta, field, paths) -> ()`."""
+
 
 def rmse_bound(
     family: Family,

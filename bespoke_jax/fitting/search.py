@@ -11,9 +11,10 @@ from bespoke_jax.core.budget import TooLittle
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.families import Family
 from bespoke_jax.fitting.candidates import Candidate, Dropped
-from bespoke_jax.fitting.fit import History
+from bespoke_jax.fitting.history import History
 from bespoke_jax.fitting.improve import Problem, Track, improve
 from bespoke_jax.fitting.race import PILOTS, Start, diverse, race, rungs
+from bespoke_jax.fitting.splits import three_way
 from bespoke_jax.reference.paths import Paths, take
 
 _SHARE = 0.2  # of the budget, for the race
@@ -58,15 +59,18 @@ class Tailored(NamedTuple):
 
 
 def search(
-    problem: Problem,
-    judge: str,
-    paths: Paths,
-    parts: tuple[Paths, Paths, Paths],
-    found: list[Candidate],
-    dropped: list[Dropped],
+    problem: Problem, paths: Paths, found: list[Candidate], dropped: list[Dropped]
 ) -> Tailored:
-    """Race, improve and score."""
-    training, validation, test = parts
+    """Race, improve and score.
+
+    Args:
+        problem: what is searched for, and with what means.
+        paths: the ground truth.
+        found: what the search can start from.
+        dropped: what could not be made, for the report.
+    """
+    recipe = problem.recipe
+    training, validation, test = three_way(paths, recipe.validation, recipe.test)
     family, budget, measure = problem.family, problem.budget, problem.judge.measure
     budget.reserve(2 * problem.nfe * test.size)
     measured, lost = _race(problem, found, training, validation)
@@ -86,7 +90,7 @@ def search(
         start=best.name,
         starts=tuple(measured),
         history=History(*(np.array(column) for column in zip(*log, strict=True))),
-        judge=judge,
+        judge=recipe.judge,
         rmse=score,
         start_rmse=start_score,
         scored=test.size,

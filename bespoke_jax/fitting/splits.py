@@ -21,7 +21,9 @@ class Split(NamedTuple):
     """These choose nothing; reported errors are theirs."""
 
 
-def three_way(paths: Paths, validation: float | Paths, test: float | Paths) -> Split:
+def three_way(
+    paths: Paths, validation: float | int | Paths, test: float | int | Paths
+) -> Split:
     """Training, validation and test paths.
 
     Args:
@@ -36,12 +38,10 @@ def three_way(paths: Paths, validation: float | Paths, test: float | Paths) -> S
     check_paths(paths)
     counts = {}
     for name, part in (("validation", validation), ("test", test)):
-        if isinstance(part, Paths):
-            check_paths(part, name)
+        share = fraction_or_paths(name, part)
+        if isinstance(share, Paths):
             counts[name] = 0
         else:
-            fraction = f"{name}, a fraction of the paths or other Paths,"
-            share = real(fraction, part, above=0, below=1)
             counts[name] = max(1, round(paths.size * share))
     first = paths.size - counts["validation"] - counts["test"]
     if first < 1:
@@ -59,6 +59,19 @@ def three_way(paths: Paths, validation: float | Paths, test: float | Paths) -> S
         )
     ]
     return Split(_part(paths, slice(None, first)), *held)
+
+
+def fraction_or_paths(name: str, part: float | int | Paths) -> float | Paths:
+    """A part of the ground truth as `three_way` takes it.
+
+    Raises:
+        ValueError: neither paths nor a fraction in (0, 1).
+    """
+    if isinstance(part, Paths):
+        check_paths(part, name)
+        return part
+    fraction = f"{name}, a fraction of the paths or other Paths,"
+    return real(fraction, part, above=0, below=1)
 
 
 def _part(paths: Paths, index: slice) -> Paths:

@@ -11,6 +11,7 @@
    is never worse there than the best of them.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,26 +23,25 @@ from bespoke_jax import fields
 from bespoke_jax.core import checks
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import as_field
-from bespoke_jax.core.fingerprint import fingerprint
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.solver import Solver
-from bespoke_jax.core.types import Conditioning
-from bespoke_jax.families import nonstationary
+from bespoke_jax.core.types import Arr, Conditioning
+from bespoke_jax.families import Family, nonstationary
 from bespoke_jax.families.family import check_interval
-from bespoke_jax.fitting import gauss_newton, identity
+from bespoke_jax.fitting import identity
 from bespoke_jax.fitting.candidates import candidates
-from bespoke_jax.fitting.improve import JUDGES, Problem
+from bespoke_jax.fitting.improve import Problem
 from bespoke_jax.fitting.journal import Journal
+from bespoke_jax.fitting.recipe import Recipe
 from bespoke_jax.fitting.search import Tailored, search
-from bespoke_jax.fitting.splits import three_way
-from bespoke_jax.fitting.truth import ground_truth
+from bespoke_jax.fitting.truth import Flow, ground_truth
 from bespoke_jax.reference.paths import Paths, take
 from bespoke_jax.schedules import CondOT
 
 
 def tailor(
-    field: Any,
-    x0: Any,
+    field: VelocityField,
+    x0: Arr | Paths,
     *,
     nfe: int,
     key: jax.Array,
@@ -101,71 +101,65 @@ def tailor(
             whose samples are not independent, a directory that holds another run, or
             (`TooLittle`) a budget that does not pay for the least that is needed.
     """
-    checks.known("judge", judge, JUDGES)
     checks.random_key("key", key)
-    tolerance = checks.real("tolerance", tolerance, above=0)
-    if batch_size is not None:
-        batch_size = checks.whole("batch_size", batch_size)
-    field, interval = as_field(field), check_interval(start, end)
-    if schedule is None:
-        schedule = fields.schedule_of(field) or CondOT()
-    family = nonstationary(nfe, schedule=schedule, start=interval[0], end=interval[1])
-    budget = Budget(evaluations, seconds)
-    found, dropped = candidates(family, schedule, nfe, interval, starts)
-    folder = None if directory is None else checks.path("directory", directory)
-    paths = ground_truth(
-        field, x0, c, interval, nfe=nfe, budget=budget, tolerance=tolerance,
-        batch_size=batch_size, folder=folder, progress=progress,
-    )  # fmt: skip
-    gauss_newton.check_probes(probes, paths)
-    settings = {
-        "nfe": nfe, "judge": judge, "probes": probes, "interval": list(interval),
-        "evaluations": evaluations, "seconds": seconds, "tolerance": tolerance,
-        "batch_size": batch_size,
-        **_noises("x0", x0 if isinstance(x0, Paths) else (x0, c)),
-        **_noises("validation", validation),
-        **_noises("test", test),
-        **_measured(field, schedule, paths, interval, key, starts),
-    }  # fmt: skip
+    recipe = Recipe(
+        nfe, judge, validation, test, probes, tolerance, batch_size
+    ).checked()
+    budget, folder = Budget(evaluations, seconds), _folder(directory)
+    flow = _flow(field, schedule, check_interval(start, end))
+    family = _family(flow, recipe.nfe)
+    found, dropped = candidates(family, flow.path, recipe.nfe, flow.interval, starts)
+    paths = ground_truth(flow, x0, c, recipe, budget, folder, progress=progress)
+    given = identity.of_noises("x0", x0 if isinstance(x0, Paths) else (x0, c))
+    settings = _settings(recipe, budget) | given | _measured(flow, paths, key, starts)
     budget.pay(identity.PROBE_COST)
-    journal = Journal(folder and folder / "tailor", settings, budget)
-    try:
+    with Journal(folder and folder / "tailor", settings, budget) as journal:
         # Where seconds bound the truth, the first run decides how many paths there are.
         (size,) = journal.once(lambda: [paths.size])
-        paths = take(paths, slice(0, int(size)))
-        parts = three_way(paths, validation, test)
-        problem = Problem(
-            family, nfe, field, JUDGES[judge], probes, key, batch_size, budget,
-            journal, progress,
-        )  # fmt: skip
-        return search(problem, judge, paths, parts, found, dropped)
-    finally:
-        journal.close()
+        problem = Problem(flow.field, family, recipe, key, budget, journal, progress)
+        return search(problem, take(paths, slice(0, int(size))), found, dropped)
+
+
+def _folder(directory: str | Path | None) -> Path | None:
+    return None if directory is None else checks.path("directory", directory)
+
+
+def _flow(
+    field: VelocityField, schedule: Schedule | None, interval: tuple[float, float]
+) -> Flow:
+    field = as_field(field)
+    return Flow(field, schedule or fields.schedule_of(field) or CondOT(), interval)
+
+
+def _family(flow: Flow, nfe: int) -> Family:
+    start, end = flow.interval
+    return nonstationary(nfe, schedule=flow.path, start=start, end=end)
+
+
+def _settings(recipe: Recipe, budget: Budget) -> dict[str, Any]:
+    """What tells the settings of a run from those of others."""
+    bound = lambda value: value if math.isfinite(value) else None
+    return {
+        "nfe": recipe.nfe, "judge": recipe.judge, "probes": recipe.probes,
+        "evaluations": bound(budget.evaluations), "seconds": bound(budget.seconds),
+        "tolerance": recipe.tolerance, "batch_size": recipe.batch_size,
+        **identity.of_noises("validation", recipe.validation),
+        **identity.of_noises("test", recipe.test),
+    }  # fmt: skip
 
 
 def _measured(
-    field: Any,
-    schedule: Schedule,
-    paths: Paths,
-    interval: tuple[float, float],
-    key: jax.Array,
-    starts: Sequence[Solver],
+    flow: Flow, paths: Paths, key: jax.Array, starts: Sequence[Solver]
 ) -> dict[str, Any]:
-    """What tells the functions of a run from others.
+    """What tells the functions of a run from those of others.
 
     Arrays are compared with a tolerance: they differ in their last digits on other
     devices.
     """
     return {
         "key": identity.of_key(key),
+        "interval": list(flow.interval),
         "starts": np.concatenate([[0.0], *map(identity.of_solver, starts)]),
-        "schedule": np.ravel(schedule(np.linspace(*interval, 5))),
-        "field": identity.of_field(field, paths, *interval),
+        "schedule": np.ravel(flow.path(np.linspace(*flow.interval, 5))),
+        "field": identity.of_field(flow.field, paths, *flow.interval),
     }
-
-
-def _noises(name: str, given: Any) -> dict[str, Any]:
-    """What tells the noises of a run from others: their content, or a fraction."""
-    if isinstance(given, Paths):
-        return identity.of_paths(name, given)
-    return {name: fingerprint(given) if isinstance(given, tuple) else given}

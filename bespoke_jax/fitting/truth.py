@@ -2,32 +2,41 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from bespoke_jax import reference
 from bespoke_jax.core.budget import Budget, TooLittle
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
-from bespoke_jax.core.types import Conditioning
-from bespoke_jax.fitting import identity
+from bespoke_jax.core.protocols import Schedule, VelocityField
+from bespoke_jax.core.types import Arr, Conditioning
+from bespoke_jax.fitting import gauss_newton, identity
+from bespoke_jax.fitting.recipe import Recipe
 from bespoke_jax.reference.paths import Paths
 
 _SHARE = 0.5  # of the budget
 _LEAST = 4  # paths: two to fit, one to choose and one to score
 
 
+class Flow(NamedTuple):
+    """What is to be sampled."""
+
+    field: VelocityField
+    path: Schedule
+    """The Gaussian path of the model."""
+    interval: tuple[float, float]
+    """Start and end."""
+
+
 def ground_truth(
-    field: Any,
-    x0: Any,
+    flow: Flow,
+    x0: Arr | Paths,
     c: Conditioning,
-    interval: tuple[float, float],
-    *,
-    nfe: int,
+    recipe: Recipe,
     budget: Budget,
-    tolerance: float,
-    batch_size: int | None,
     folder: Path | None,
+    *,
     progress: bool,
 ) -> Paths:
     """Paths of the noises that half the budget pays for, or the given ones.
@@ -36,21 +45,10 @@ def ground_truth(
         ValueError: given paths on another interval, or too few of them.
         TooLittle: the budget does not pay for the least that a search needs.
     """
+    (field, _, interval), tolerance = flow, recipe.tolerance
     if isinstance(x0, Paths):
-        ends = (float(x0.start), float(x0.end))
-        if not np.allclose(ends, interval, atol=1e-6):
-            raise ValueError(
-                f"the paths run from {ends[0]:g} to {ends[1]:g}, start and end say "
-                f"{interval[0]:g} to {interval[1]:g}; give the paths' own."
-            )
-        spent = 0 if x0.stats is None else x0.stats.evaluations
-        least = spent + INDEPENDENCE_COST + _least_search(nfe)
-        if least > budget.evaluations:
-            raise TooLittle(int(budget.evaluations), least)
-        check_independent(field, x0.x0, x0.c, *interval)
-        budget.pay(spent + INDEPENDENCE_COST)
-        return _enough(x0)
-    bounded = not math.isinf(budget.evaluations)
+        return _given(flow, x0, recipe, budget)
+    bounded = budget.bounded
     allowance = max(1, int(_SHARE * budget.evaluations)) if bounded else None
     try:
         paths = reference.solve(
@@ -62,20 +60,39 @@ def ground_truth(
             rtol=tolerance,
             atol=tolerance,
             dense=False,
-            batch_size=batch_size or 128,
+            batch_size=recipe.batch_size or 128,
             evaluations=allowance,
             seconds=None if math.isinf(budget.seconds) else _SHARE * budget.seconds,
             directory=folder and folder / "ground-truth",
             progress=progress,
         )
     except TooLittle as error:
-        least = max(error.least / _SHARE, error.least + _least_search(nfe))
+        least = max(error.least / _SHARE, error.least + _least_search(recipe.nfe))
         raise TooLittle(int(budget.evaluations), math.ceil(least)) from None
     budget.pay(paths.stats.evaluations)
-    return _enough(paths)
+    return _enough(paths, recipe)
 
 
-def _enough(paths: Paths) -> Paths:
+def _given(flow: Flow, paths: Paths, recipe: Recipe, budget: Budget) -> Paths:
+    """Paths that the caller has solved for, which are paid for too."""
+    field, _, interval = flow
+    ends = (float(paths.start), float(paths.end))
+    if not np.allclose(ends, interval, atol=1e-6):
+        raise ValueError(
+            f"the paths run from {ends[0]:g} to {ends[1]:g}, start and end say "
+            f"{interval[0]:g} to {interval[1]:g}; give the paths' own."
+        )
+    spent = 0 if paths.stats is None else paths.stats.evaluations
+    least = spent + INDEPENDENCE_COST + _least_search(recipe.nfe)
+    if least > budget.evaluations:
+        raise TooLittle(int(budget.evaluations), least)
+    check_independent(field, paths.x0, paths.c, *interval)
+    budget.pay(spent + INDEPENDENCE_COST)
+    return _enough(paths, recipe)
+
+
+def _enough(paths: Paths, recipe: Recipe) -> Paths:
+    gauss_newton.check_probes(recipe.probes, paths)
     if paths.size < _LEAST:
         raise ValueError(
             f"tailor needs at least {_LEAST} paths, to fit, to choose and to score; "

@@ -10,7 +10,7 @@ from oracles import GAUSSIAN, field, gaussian_paths
 
 import bespoke_jax as bj
 from bespoke_jax import losses
-from bespoke_jax.fitting import descent
+from bespoke_jax.fitting import task
 
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3
 FIELD = field(SCHEDULE, GAUSSIAN)
@@ -125,7 +125,7 @@ def test_interrupted_and_resumed_is_bitwise_the_same(
     tmp_path, uninterrupted, monkeypatch
 ):
     solves = []
-    original = descent._errors
+    original = task._errors
 
     def interrupted(*arguments):
         solves.append(None)
@@ -133,7 +133,7 @@ def test_interrupted_and_resumed_is_bitwise_the_same(
             raise KeyboardInterrupt
         return original(*arguments)
 
-    monkeypatch.setattr(descent, "_errors", interrupted)
+    monkeypatch.setattr(task, "_errors", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fit(directory=tmp_path)
     resumed = fit(directory=tmp_path)
