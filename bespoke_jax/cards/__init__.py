@@ -1,5 +1,7 @@
 """Solver cards: one JSON file that ships a solver with its evidence."""
 
-from bespoke_jax.cards.card import Card, load, save
+from bespoke_jax.cards.card import load, save
+from bespoke_jax.cards.making import of
+from bespoke_jax.cards.records import Card, Cost, Truth, Validation
 
-__all__ = ["Card", "load", "save"]
+__all__ = ["Card", "Cost", "Truth", "Validation", "load", "of", "save"]

@@ -10,41 +10,22 @@ renames it when it is whole; what was not renamed is not seen. A directory in wh
 step was finished belongs to nobody.
 """
 
-import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+
+from bespoke_jax.cards import atomic
 
 T = TypeVar("T")
 
 _SAME = 1e-3
 """Relative difference up to which two measurements are of the same thing."""
-
-
-def fingerprint(tree: Any) -> str:
-    """A short hash of the shapes, dtypes and bytes of all array leaves.
-
-    It is the same for the same numbers on any devices. What was computed, and may
-    differ in its last bits, does not belong here: see `Checkpoints`.
-    """
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        if isinstance(leaf, jax.Array) and jnp.issubdtype(
-            leaf.dtype, jax.dtypes.prng_key
-        ):
-            leaf = jax.random.key_data(leaf)
-        array = np.asarray(leaf)
-        digest.update(f"{array.shape}{array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
 
 
 class Checkpoints:
@@ -90,7 +71,7 @@ class Checkpoints:
     def _check(self, path: Path, settings: dict[str, Any]) -> None:
         plain = {k: _plain(value) for k, value in settings.items()}
         if self._manager.latest_step() is None or not path.exists():
-            _write_whole(path, json.dumps(plain, indent=2) + "\n")
+            atomic.write_text(path, json.dumps(plain, indent=2) + "\n")
             return
         try:
             before = json.loads(path.read_text())
@@ -175,13 +156,3 @@ def _same(before: Any, value: Any) -> bool:
 def _shown(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Written whole or not at all, and on the disk when it returns."""
-    draft = path.with_suffix(".partial")
-    with open(draft, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

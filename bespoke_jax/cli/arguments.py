@@ -11,7 +11,6 @@ import io
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import tyro
 
@@ -50,6 +49,42 @@ def nearest(name: str, known: Iterable[str], *, n: int = 1) -> str:
     return ", ".join(checks.nearest(name, known, count=n, cutoff=0.0))
 
 
+def choice(kind: str, name: str, known: Iterable[str], *, plural: str = "") -> str:
+    """One of the known names of a kind of thing.
+
+    Raises:
+        ValueError: another one, with the nearest and all that are known.
+    """
+    known = list(known)
+    if name not in known:
+        raise ValueError(
+            f"no {kind} {name!r}; the nearest is {nearest(name, known)} "
+            f"({plural or kind + 's'}: {', '.join(known)})"
+        )
+    return name
+
+
+def at_least(flag: str, value: int, least: int) -> None:
+    """Refuse a number below `least`.
+
+    Raises:
+        ValueError: it is.
+    """
+    if value < least:
+        raise ValueError(f"--{flag} must be at least {least}; got {value}")
+
+
+def not_negative(**flags: float | int) -> None:
+    """Refuse negative numbers, and what is not a number.
+
+    Raises:
+        ValueError: naming the first flag that has one.
+    """
+    for flag, value in flags.items():
+        if not value >= 0:
+            raise ValueError(f"--{flag} must not be negative; got {value}")
+
+
 def existing(path: str) -> str:
     """The path of a file that is there.
 
@@ -71,7 +106,7 @@ def _deferred(command: Command) -> Callable[..., Callable[[], None]]:
     """
 
     @functools.wraps(command)
-    def bind(*args: Any, **options: Any) -> Callable[[], None]:
+    def bind(*args: object, **options: object) -> Callable[[], None]:
         return functools.partial(command, *args, **options)
 
     return bind
@@ -83,11 +118,7 @@ def _check_names(argv: list[str], commands: dict[str, Command]) -> None:
         raise ValueError(f"expected a command: {known}; see bespoke --help")
     if argv[0] in ("-h", "--help"):
         return
-    if argv[0] not in commands:
-        raise ValueError(
-            f"no command {argv[0]!r}; the nearest is {nearest(argv[0], commands)} "
-            f"(commands: {known})"
-        )
+    choice("command", argv[0], commands)
     flags = {"--help", "-h"}
     for name, parameter in inspect.signature(commands[argv[0]]).parameters.items():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:

@@ -20,18 +20,14 @@ def certify(
         schedule: VP, CondOT, Cosine, CosineVP or EDM; a card brings its own.
         end: time of the sample, in (0, 1); a card brings its own.
     """
-    from bespoke_jax.cli import work
-    from bespoke_jax.cli.arguments import nearest
+    from bespoke_jax.cli import named
+    from bespoke_jax.cli.arguments import choice, nearest
     from bespoke_jax.solvers import TABLE
 
-    if schedule not in SCHEDULES:
-        raise ValueError(
-            f"no schedule {schedule!r}; the nearest is {nearest(schedule, SCHEDULES)} "
-            f"(schedules: {', '.join(SCHEDULES)})"
-        )
+    choice("schedule", schedule, SCHEDULES)
     if not 0 < end < 1:
         raise ValueError(f"--end must lie in (0, 1); got {end:g}")
-    if work.is_card(solver):
+    if named.is_card(solver):
         _card(solver)
     elif solver in TABLE:
         _constructor(solver, schedule, end)

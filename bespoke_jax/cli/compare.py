@@ -32,9 +32,34 @@ def compare(
         progress: show progress bars.
     """
     from bespoke_jax import metrics, report
-    from bespoke_jax.cli import display, models, work
+    from bespoke_jax.cli import display, files, models, named, seeds
     from bespoke_jax.report import figures as plots
 
+    _check(solvers, n, batch_size, out)
+    folder = files.folder(out) if out else None
+    loaded = models.starting(models.load(named.model_of(model, solvers)), start)
+    found = metrics.compare(
+        loaded,
+        named.at_budgets(solvers, nfe, loaded),
+        count=n,
+        key=seeds.key(seed, "compare"),
+        batch_size=batch_size,
+        keep=8 if plots.is_image(loaded.shape) else SHOWN,
+        seed=seed,
+        progress=progress,
+    )
+    display.show(
+        display.comparison(f"{loaded.name}: {n} noises", found.points),
+        *report.recommend(found.points),
+    )
+    if folder:
+        note = f"bespoke compare, seed {seed}, batches of {min(batch_size, n)}."
+        written = report.write_all(folder, found, note=note)
+        names = ", ".join(file.name for file in written)
+        display.show(f"Wrote {names} in {folder}")
+
+
+def _check(solvers: tuple[str, ...], n: int, batch_size: int, out: str) -> None:
     if not solvers:
         raise ValueError("--solvers needs at least one card or name of bespoke list")
     if n < 2 or batch_size < 1:
@@ -43,58 +68,3 @@ def compare(
         )
     if out.endswith((".json", ".csv", ".html")):
         raise ValueError(f"--out is a folder for three files; got the file name {out}")
-    folder = work.folder(out) if out else None
-    loaded = work.starting(models.load(work.model_of(model, solvers)), start)
-    chosen = _solvers(solvers, nfe, loaded)
-    paths = work.ground_truth(
-        loaded,
-        n,
-        work.key(seed, "compare"),
-        batch_size=batch_size,
-        progress=progress,
-    )
-    points = metrics.work_precision(
-        loaded.field,
-        chosen,
-        paths,
-        batch_size=batch_size,
-        data_range=loaded.data_range,
-        keep=8 if plots.is_image(loaded.shape) else SHOWN,
-        seed=seed,
-        progress=progress,
-    )
-    points.sort(key=lambda point: (point.nfe, point.error))
-    display.show(
-        display.comparison(f"{loaded.name}: {n} noises", points),
-        *report.recommend(points),
-    )
-    if folder:
-        # The figures first: they are safe whatever the page meets.
-        files = [
-            work.write_json(folder / "table.json", points),
-            work.write_csv(folder / "table.csv", points),
-            report.write(
-                folder / "report.html",
-                loaded.field,
-                points,
-                paths,
-                schedule=loaded.schedule,
-                data_range=loaded.data_range,
-                title=f"{loaded.name}: solvers compared",
-                note=f"bespoke compare, seed {seed}, batches of {min(batch_size, n)}.",
-            ),
-        ]
-        names = ", ".join(file.name for file in files)
-        display.show(f"Wrote {names} in {folder}")
-
-
-def _solvers(names, budgets, model):
-    """Name to solvers; a budget that pays for no more steps than another is one."""
-    from bespoke_jax.cli import work
-
-    chosen = {}
-    for name in names:
-        given = budgets[:1] if work.is_card(name) else budgets
-        solvers = [work.named_solver(name, budget, model)[1] for budget in given]
-        chosen[name] = list({solver.nfe: solver for solver in solvers}.values())
-    return chosen

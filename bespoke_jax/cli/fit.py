@@ -1,4 +1,6 @@
-"""`bespoke fit`: a solver for the user's own model."""
+"""`bespoke fit`: a scale-time solver for the user's own model."""
+
+BASES = ("midpoint", "euler", "ralston", "heun", "kutta3", "heun3", "rk4")
 
 
 def fit(
@@ -40,52 +42,76 @@ def fit(
         directory: folder for checkpoints; the same command again resumes from there.
         progress: show progress bars.
     """
-    from bespoke_jax.cli import display, fitting, models, work
+    from bespoke_jax import cards
+    from bespoke_jax.cli import arguments, display, files, models, seeds
+    from bespoke_jax.fitting import scale_time
 
-    fitting.check(
-        nfe=nfe,
-        base=base,
-        loss=loss,
-        iterations=iterations,
-        lr=lr,
-        batch_size=batch_size,
-        paths=paths,
-        evaluations=evaluations,
-        seconds=seconds,
-    )
-    card = work.writable(out, suffix=".json")
-    loaded = work.starting(models.load(model), start)
-    exact = work.ground_truth(
-        loaded,
-        paths,
-        work.key(seed, "fit paths"),
-        directory=f"{directory}/ground-truth" if directory else None,
-        progress=progress,
-    )
-    result = fitting.fit_solver(
-        loaded,
-        exact,
-        nfe=nfe,
-        base=base,
-        loss=loss,
-        iterations=iterations,
-        lr=lr,
-        batch_size=batch_size,
-        validation=fitting.VALIDATION,
-        test=fitting.TEST,
-        evaluations=evaluations or None,
-        seconds=seconds or None,
-        key=work.key(seed, "fit batches"),
-        directory=directory or None,
-        progress=progress,
-    )
-    fitting.save_card(
-        card, result, exact, model=model, schedule=loaded.schedule, seed=seed
-    )
-    fitted = result.fitted
+    steps = steps_for(nfe, base)
+    arguments.choice("loss", loss, scale_time.LOSSES, plural="losses")
+    if not lr > 0:
+        raise ValueError(f"--lr must be above 0; got {lr}")
+    arguments.at_least("iterations", iterations, 1)
+    arguments.not_negative(evaluations=evaluations, seconds=seconds)
+    _check_batch(paths, batch_size)
+    card = files.writable(out, suffix=".json")
+    loaded = models.starting(models.load(model), start)
+    with files.resumable(directory) as folder:
+        fitted, exact = scale_time.fit_scale_time(
+            loaded,
+            steps=steps,
+            base=base,
+            loss=loss,
+            iterations=iterations,
+            lr=lr,
+            batch_size=batch_size,
+            paths=paths,
+            noise_key=seeds.key(seed, "fit paths"),
+            key=seeds.key(seed, "fit batches"),
+            evaluations=evaluations or None,
+            seconds=seconds or None,
+            directory=folder,
+            progress=progress,
+        )
+    cards.save(card, fitted, exact, model=model, schedule=loaded.schedule, seed=seed)
     display.show(
-        f"RMSE {fitted.rmse:.4g} at {nfe} NFE on {result.tested} paths that chose "
+        f"RMSE {fitted.rmse:.4g} at {nfe} NFE on {fitted.scored} paths that chose "
         f"nothing; {base} had {fitted.start_rmse:.4g}.",
         f"{fitted.evaluations:.3g} network evaluations.",
         f"Wrote {card}",
     )
+
+
+def steps_for(nfe: int, base: str) -> int:
+    """The steps of a base method that spend exactly `nfe` evaluations.
+
+    Raises:
+        ValueError: an unknown base, or an nfe that is no multiple of its stages (with
+            the nearest that are).
+    """
+    from bespoke_jax.cli import arguments
+    from bespoke_jax.solvers import TABLE
+
+    arguments.choice("base", base, BASES)
+    stages = TABLE[base].stages
+    if nfe < stages or nfe % stages:
+        below = max(nfe // stages, 1) * stages
+        above = below + stages
+        valid = f"{below} or {above}" if nfe > stages else str(below)
+        raise ValueError(
+            f"--nfe must be a multiple of {stages}, the evaluations of a {base} step; "
+            f"got {nfe}, the nearest is {valid}"
+        )
+    return nfe // stages
+
+
+def _check_batch(paths: int, batch_size: int) -> None:
+    from bespoke_jax.fitting.scale_time import TEST, VALIDATION
+
+    training = paths - sum(max(1, round(part * paths)) for part in (VALIDATION, TEST))
+    if training < 1:
+        raise ValueError(f"--paths must be at least 3; got {paths}")
+    if not 1 <= batch_size <= training:
+        raise ValueError(
+            f"--batch-size must lie in 1 .. {training}, what --paths {paths} leaves "
+            f"for training; got {batch_size}"
+        )

@@ -6,22 +6,24 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
+import jax
+import jax.numpy as jnp
+
+from bespoke_jax import demo
 from bespoke_jax.cli.arguments import existing, nearest
+from bespoke_jax.core.calls import as_field, evaluate
+from bespoke_jax.fields.model import Model, noise
 
 _FORMS = "a demo model, package.module:function or path/to/file.py:function"
 
 
-def load(name: str) -> Any:
+def load(name: str) -> Model:
     """The `bespoke_jax.Model` of a name, its field tried on two samples.
 
     Raises:
         ValueError: no such model, or one whose function or field does not work.
     """
-    from bespoke_jax import demo
-    from bespoke_jax.fields.model import Model
-
     if not name:
         raise ValueError(
             f"give --model: {_FORMS} (demo models: {', '.join(demo.RECIPES)})"
@@ -53,6 +55,24 @@ def load(name: str) -> Any:
     return model._replace(name=model.name or name)
 
 
+def starting(model: Model, start: float) -> Model:
+    """The model with another start of its interval; -1 keeps its own.
+
+    Raises:
+        ValueError: a start outside [0, end), or one that the model has no states for.
+    """
+    if start == -1:
+        return model
+    if not 0 <= start < model.end:
+        raise ValueError(f"--start must lie in [0, {model.end:g}); got {start:g}")
+    if start and model.x0 is None:
+        raise ValueError(
+            f"--start {start:g}: the model {model.name} says nothing of its states "
+            "there; give its bespoke_jax.Model an x0(key, n, start)"
+        )
+    return model._replace(start=start)
+
+
 def _from_file(path: str) -> ModuleType:
     existing(path)
     # As `python path/to/file.py` does: its neighbours can be imported.
@@ -76,14 +96,8 @@ def _from_module(name: str) -> ModuleType:
         raise ValueError(f"importing {name} raised {_brief(error)}") from error
 
 
-def _try_field(name: str, model: Any) -> None:
-    import jax
-    import jax.numpy as jnp
-
-    from bespoke_jax.core.calls import as_field, evaluate
-    from bespoke_jax.fields.model import noise
-
-    def velocity(t: Any) -> Any:
+def _try_field(name: str, model: Model) -> None:
+    def velocity(t: jax.Array) -> jax.Array:
         x0, c = noise(model, jax.random.key(0), 2)
         return evaluate(as_field(model.field), t, x0, c)
 

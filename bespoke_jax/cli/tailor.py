@@ -36,38 +36,34 @@ def tailor(
         directory: folder for checkpoints; the same command again resumes from there.
         progress: show progress bars.
     """
-    from bespoke_jax import cards
-    from bespoke_jax.cli import display, models, work
-    from bespoke_jax.cli.arguments import existing
+    from bespoke_jax import cards, report
+    from bespoke_jax.cli import arguments, display, files, models, seeds
     from bespoke_jax.fields.model import noise
     from bespoke_jax.fitting.improve import JUDGES
     from bespoke_jax.fitting.tailor import tailor as run
 
-    for name, value, least in (("nfe", nfe, 1), ("paths", paths, 4)):
-        if value < least:
-            raise ValueError(f"--{name} must be at least {least}; got {value}")
-    for name, value in (("evaluations", evaluations), ("seconds", seconds)):
-        if not value >= 0:
-            raise ValueError(f"--{name} must not be negative; got {value}")
+    arguments.at_least("nfe", nfe, 1)
+    arguments.at_least("paths", paths, 4)
+    arguments.not_negative(evaluations=evaluations, seconds=seconds)
     if judge not in JUDGES:
         raise ValueError(f"--judge must be {' or '.join(JUDGES)}; got {judge}")
-    card = work.writable(out, suffix=".json")
-    starts = [cards.load(existing(improve)).solver] if improve else []
-    loaded = work.starting(models.load(model), start)
+    card = files.writable(out, suffix=".json")
+    starts = [cards.load(arguments.existing(improve)).solver] if improve else []
+    loaded = models.starting(models.load(model), start)
     for given in starts:
         if given.nfe not in (nfe, nfe - 1):
             raise ValueError(
                 f"--improve {improve} has {given.nfe} evaluations; give a card of "
                 f"{nfe} or {nfe - 1}"
             )
-    x0, c = noise(loaded, work.key(seed, "fit paths"), paths)
-    try:
+    x0, c = noise(loaded, seeds.key(seed, "fit paths"), paths)
+    with files.resumable(directory) as folder:
         found = run(
             loaded.field,
             x0,
             c=c,
             nfe=nfe,
-            key=work.key(seed, "fit batches"),
+            key=seeds.key(seed, "fit batches"),
             schedule=loaded.schedule,
             start=loaded.start,
             end=loaded.end,
@@ -75,19 +71,8 @@ def tailor(
             judge=judge,
             evaluations=evaluations or None,
             seconds=seconds or None,
-            directory=directory or None,
+            directory=folder,
             progress=progress,
         )
-    except KeyboardInterrupt:
-        hint = f"run the same command again to resume from {directory}"
-        raise KeyboardInterrupt(hint if directory else "nothing was saved") from None
-    work.save_tailored(card, found, model=model, schedule=loaded.schedule, seed=seed)
-    display.show(
-        f"{judge.capitalize()} RMSE {found.rmse:.4g} at {nfe} NFE, on paths that chose "
-        f"nothing; the best of {len(found.starts)} starts had {found.start_rmse:.4g}.",
-        f"{len(found.history.rmse) - 1} steps, {found.evaluations:.3g} network "
-        f"evaluations, {found.paths.stats.evaluations:.3g} of them for "
-        f"{found.paths.size} exact paths.",
-        *work.said_of(found.dropped),
-        f"Wrote {card}",
-    )
+    cards.save(card, found, model=model, schedule=loaded.schedule, seed=seed)
+    display.show(*report.findings(found), f"Wrote {card}")

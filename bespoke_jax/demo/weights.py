@@ -6,12 +6,13 @@ model, a megabyte, readable by NumPy alone, and never able to execute code.
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.traverse_util
 import numpy as np
+
+from bespoke_jax.cards import atomic
 
 _RECORD = "record"
 
@@ -28,10 +29,8 @@ def write(path: Path, weights: Weights) -> None:
     flat = flax.traverse_util.flatten_dict(weights.params, sep="/")
     arrays: dict[str, Any] = {k: np.asarray(a, np.float32) for k, a in flat.items()}
     arrays[_RECORD] = np.array(json.dumps(weights.record))
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
+    with atomic.replacing(path) as file:
         np.savez_compressed(file, **arrays)
-    os.replace(partial, path)
 
 
 def read(data: bytes) -> Weights:

@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax import grids
-from bespoke_jax.cards.checkpoint import fingerprint
 from bespoke_jax.core.checks import instance, shown
+from bespoke_jax.core.fingerprint import fingerprint
 from bespoke_jax.core.solver import Solver, validate
 from bespoke_jax.families.family import Family
 from bespoke_jax.families.scale_time.nodes import tolerance

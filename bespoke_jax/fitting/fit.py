@@ -64,6 +64,13 @@ class Fitted(NamedTuple):
     """Network evaluations in all, counted as in `History`."""
     history: History
     state: TrainState
+    family: Family
+    loss: str
+    """Name of the loss."""
+    scored: int
+    """Number of test paths."""
+    judge: str = "mean"
+    """What `rmse` is of the errors of the test paths."""
 
 
 def fit(
@@ -333,6 +340,9 @@ def _result(task: Task, run: Run, directory: str | Path | None) -> Fitted:
         evaluations=int(run.spent),
         history=history,
         state=run.state,
+        family=task.family,
+        loss=losses.loss_name(task.loss),
+        scored=task.parts.test.size,
     )
 
 

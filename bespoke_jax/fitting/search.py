@@ -47,6 +47,11 @@ class Tailored(NamedTuple):
     """What was left out of the search, and why."""
 
     @property
+    def loss(self) -> str:
+        """What was made small, in words."""
+        return f"robust end-point errors, judged by their {self.judge}"
+
+    @property
     def evaluations(self) -> int:
         """Network evaluations spent, ground truth and scores included."""
         return int(self.history.evaluations[-1])

@@ -19,9 +19,9 @@ import jax
 import numpy as np
 
 from bespoke_jax import fields
-from bespoke_jax.cards.checkpoint import fingerprint
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.fingerprint import fingerprint
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Conditioning

@@ -1,5 +1,6 @@
 """How good samples are, what they cost, and where along the path it goes wrong."""
 
+from bespoke_jax.metrics.comparison import Comparison, compare
 from bespoke_jax.metrics.distances import (
     energy_distance,
     frechet,
@@ -19,10 +20,12 @@ from bespoke_jax.metrics.steps import Curvature, StepErrors, curvature, step_err
 from bespoke_jax.metrics.work_precision import Point, work_precision
 
 __all__ = [
+    "Comparison",
     "Curvature",
     "Point",
     "StepErrors",
     "Summary",
+    "compare",
     "curvature",
     "energy_distance",
     "errors",

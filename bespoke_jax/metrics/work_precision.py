@@ -1,7 +1,7 @@
 """Which solver to use and what it costs: error against network evaluations."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from bespoke_jax.core.solver import Solver, check_form
 from bespoke_jax.core.types import Scalar
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
 from bespoke_jax.reference.paths import Paths, check_paths
+from bespoke_jax.solvers import TABLE
 
 
 class Point(NamedTuple):
@@ -40,6 +41,8 @@ class Point(NamedTuple):
     """(N,) per-sample RMS errors, float64 on the host; the same noises for all."""
     samples: Any
     """(keep, *shape) first samples, on the host."""
+    fitted: bool = False
+    """Whether the solver was fitted to the model; reports mark such solvers."""
 
     @property
     def nfe(self) -> int:
@@ -80,6 +83,7 @@ def work_precision(
     data_range: Scalar = 2.0,
     repeats: int = 3,
     keep: int = 0,
+    fitted: Collection[str] | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> list[Point]:
@@ -97,6 +101,8 @@ def work_precision(
         repeats: rounds in which every solver runs one batch for its time; their
             median counts.
         keep: samples returned with each point.
+        fitted: names of the solvers that were fitted to the model; None is all names
+            but those of `solvers.TABLE`, alone or with a grid (`unipc:quadratic`).
         seed: of the bootstrap's resamples.
         progress: show a progress bar.
 
@@ -115,6 +121,9 @@ def work_precision(
     keep = checks.whole("keep", keep, least=0)
     seed = checks.whole("seed", seed, least=0, most=2**32 - 1)
     checks.real("data_range", data_range, above=0)
+    tasks = _flat(solvers, (float(paths.start), float(paths.end)))
+    if fitted is None:
+        fitted = {name for name in solvers if name.partition(":")[0] not in TABLE}
     field = as_field(field)
     size = min(batch_size, paths.size)
     noises = (paths.x0, paths.c)
@@ -122,7 +131,7 @@ def work_precision(
     programs: dict[tuple, tuple[Any, float]] = {}
     runs, points = [], []
     bar = tqdm(
-        _flat(solvers, (float(paths.start), float(paths.end))),
+        tasks,
         desc="compare",
         unit="solver",
         disable=not progress,
@@ -151,6 +160,7 @@ def work_precision(
                 _peak(program),
                 np.asarray(errors(x, paths.x1), np.float64),
                 np.asarray(x[:keep]),
+                name in fitted,
             )
         )
     # In turn, round after round: a drifting machine speed cancels from their ratios.

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from bespoke_jax.cards.checkpoint import Checkpoints, fingerprint
+from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field, as_states, evaluate
+from bespoke_jax.core.fingerprint import fingerprint
 from bespoke_jax.core.types import Conditioning, State
 from bespoke_jax.families.family import check_interval
 from bespoke_jax.reference import pipeline

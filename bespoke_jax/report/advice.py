@@ -10,12 +10,6 @@ import numpy as np
 
 from bespoke_jax.metrics import Point
 from bespoke_jax.reference.paths import Paths
-from bespoke_jax.solvers import TABLE
-
-
-def is_fitted(name: str) -> bool:
-    """Whether a name is that of a card or a user's solver: not one of `TABLE`'s."""
-    return name.partition(":")[0] not in TABLE
 
 
 def told_apart(one: Point, other: Point) -> bool:
@@ -68,14 +62,14 @@ def _at_most(points: Sequence[Point], first: Point, nfe: int) -> str:
                 f"; {_called(second, nfe)} cannot be told apart from it on these "
                 f"{len(first.errors)} noises"
             )
-    if is_fitted(first.name):
+    if first.fitted:
         text += ". " + _instead(first, points)
     return text + "."
 
 
 def _instead(fitted: Point, points: Sequence[Point]) -> str:
     """What a training-free solver has to spend for the error of a fitted one."""
-    free = [p for p in points if not is_fitted(p.name)]
+    free = [p for p in points if not p.fitted]
     enough = [p for p in free if p.error <= fitted.error]
     if enough:
         first = min(enough, key=lambda p: (p.nfe, p.error))

@@ -10,7 +10,6 @@ from bespoke_jax.metrics import Point, curvature, step_errors
 from bespoke_jax.reference.paths import Paths
 from bespoke_jax.report import figures as plots
 from bespoke_jax.report import html
-from bespoke_jax.report.advice import is_fitted
 
 
 def overview(points: Sequence[Point], probes: Paths) -> list[str]:
@@ -19,7 +18,7 @@ def overview(points: Sequence[Point], probes: Paths) -> list[str]:
     curves: dict[str, list[tuple[int, float]]] = {p.name: [] for p in points}
     fitted: dict[str, list[tuple[int, float]]] = {}
     for p in points:
-        lines = fitted.setdefault(p.name, []) if is_fitted(p.name) else curves[p.name]
+        lines = fitted.setdefault(p.name, []) if p.fitted else curves[p.name]
         lines.append((p.nfe, p.rmse.mean))
     bends = curvature(probes)
     return [
@@ -62,8 +61,7 @@ def samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[st
         )
         for p in points
     }
-    scales = [float(np.quantile(a, 0.99)) for a in away.values()]
-    black = max((s for s in scales if 0 < s < np.inf), default=1.0)
+    black = plots.largest_of(away.values())
     pairs = [html.strip(plots.shades(exact, data_range), "exact")]
     for p in points:
         gone = np.clip(1 - away[p.name] / black, 0, 1)
@@ -104,7 +102,7 @@ def inside(
             "figures",
             [
                 html.drawing(
-                    plots.step_errors(errors, [n for n in names if is_fitted(n)]),
+                    plots.step_errors(errors, {p.name for p in points if p.fitted}),
                     "Error of each evaluation's row with exact inputs, and distance of "
                     "the state from the exact path. Stages of a Runge-Kutta step are "
                     "rows too, of lower order. Inner states of fitted solvers need "

@@ -77,10 +77,10 @@ def test_any_damage_is_refused_or_harmless(path, tmp_path, data):
 def test_provenance_comes_back(path):
     loaded = card.load(path)
     assert loaded.schedule == {"name": "Linear", "beta_min": 0.1, "table": [0.9, 0.5]}
-    assert loaded.rmse == float(np.float32(0.02)) and loaded.start_rmse == 0.05
-    assert (loaded.judge, loaded.paths) == ("median", 102)
-    assert (loaded.rtol, loaded.atol, loaded.certificate) == (1e-6, 1e-6, 3e-6)
-    assert (loaded.evaluations, loaded.seconds) == (123_456, 61.5)
+    scores = card.Validation(float(np.float32(0.02)), 0.05, "median", 102)
+    assert loaded.validation == scores
+    assert loaded.ground_truth == card.Truth(1e-6, 1e-6, 3e-6)
+    assert loaded.cost == card.Cost(123_456, 61.5)
     assert (loaded.guidance, loaded.seed) == (2.0, 7)
     assert (loaded.family, loaded.loss) == ("scale_time", "rmse_bound")
     assert loaded.notes == "größer ≥ kleiner"

@@ -97,9 +97,10 @@ def test_cards_of_format_1_are_read_bit_for_bit(path, tmp_path):
     del data["validation"]["judge"], data["validation"]["paths"]
     (tmp_path / "old.json").write_text(json.dumps(data), "utf-8")
     old, new = card.load(tmp_path / "old.json"), card.load(path)
-    assert (old.judge, old.paths) == (None, None)
+    assert (old.validation.judge, old.validation.paths) == (None, None)
     assert all(map(same_bits, old.solver, new.solver))
-    assert old._replace(judge="median", paths=102, solver=new.solver) == new
+    scores = old.validation._replace(judge="median", paths=102)
+    assert old._replace(validation=scores, solver=new.solver) == new
 
 
 def test_solvers_of_jax_arrays_are_stored_and_bfloat16_is_refused_in_words(tmp_path):

@@ -12,8 +12,9 @@ import pytest
 from cli_models import MEAN, STD, gaussian
 
 from bespoke_jax import card, solvers
-from bespoke_jax.cli import COMMANDS, fitting, main, models, work
-from bespoke_jax.reference.paths import Paths
+from bespoke_jax.cli import COMMANDS, main, models
+from bespoke_jax.demo import job
+from bespoke_jax.fitting import scale_time
 
 MODEL = "cli_models:gaussian"
 
@@ -41,15 +42,18 @@ def euler_card():
         ("demo -n 8", "no flag -n; the nearest is --"),
         ("fit --itertions=5", "no flag --itertions; the nearest is --iterations"),
         ("list --all", "bespoke list has no flag --all"),
-        ("demo --nfe eight", "--nfe: invalid literal for int() with base 10: 'eight'"),
-        ("demo --nfe", "Missing value for argument '--nfe'"),
+        ("fit --nfe eight", "--nfe: invalid literal for int() with base 10: 'eight'"),
+        ("fit --nfe", "Missing value for argument '--nfe'"),
+        ("demo --nfe eight", "Could not find valid parse for arguments: ['eight']"),
         ("demo fm_ot", "Unrecognized options: fm_ot; see bespoke demo --help"),
         (
-            "demo --nfe 7",
+            "fit --nfe 7",
             "evaluations of a midpoint step; got 7, the nearest is 6 or 8",
         ),
-        ("demo --nfe 0", "got 0, the nearest is 2"),
-        ("demo --nfe -4", "the nearest is 2"),
+        ("fit --nfe 0", "got 0, the nearest is 2"),
+        ("fit --nfe -4", "the nearest is 2"),
+        ("demo --nfe 4 0", "--nfe must be at least 1; got 0"),
+        ("demo --nfe -4", "--nfe must be at least 1; got -4"),
         ("demo --model fm_to", "no model 'fm_to'; the nearest is fm_ot"),
         ("demo --seed -1", "--seed must lie in 0 .. 4294967295; got -1"),
         ("demo --out euler-5.json", "cannot make the folder euler-5.json: File exists"),
@@ -218,9 +222,8 @@ def test_interrupting_says_how_to_resume(monkeypatch, capsys):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting, "fit", stopped)
-    nothing = Paths(*[None] * 7)
-    monkeypatch.setattr(work, "ground_truth", lambda *_, **__: nothing)
+    monkeypatch.setattr(scale_time, "fit", stopped)
+    monkeypatch.setattr(scale_time, "solve_model", lambda *_, **__: None)
     line = f"fit --model {MODEL} --no-progress"
     assert main([*line.split(), "--directory", "runs/a"]) == 130
     assert main(line.split()) == 130
@@ -244,12 +247,12 @@ def test_the_console_script_is_quick_to_help():
         text=True,
         env={**os.environ, "PYTHONPATH": root, "PYTHONIOENCODING": "utf-8"},
     )
-    good, bad = run("--help"), run("demo", "--nfe", "x")
+    good, bad = run("--help"), run("fit", "--nfe", "x")
     assert good.returncode == 0 and "demo" in good.stdout and good.stderr == ""
     assert bad.returncode == 2 and bad.stdout == ""
     assert bad.stderr == (
         "bespoke: Error parsing --nfe: invalid literal for int() with base 10: 'x'; "
-        "see bespoke demo --help\n"
+        "see bespoke fit --help\n"
     )
 
 
@@ -259,7 +262,7 @@ def test_fit_then_compare(folder, capsys):
     fit = f"fit --model {MODEL} --nfe 4 --iterations 150 --paths 128 --lr 1e-2"
     assert main([*fit.split(), "--directory", "run"]) == 0
     fitted = card.load("solver.json")
-    assert fitted.rmse is not None and fitted.start_rmse is not None
+    assert fitted.ground_truth.rtol == 1e-5 and fitted.ground_truth.atol == 1e-5
     assert fitted.rmse < 0.5 * fitted.start_rmse
     assert fitted.model == MODEL and fitted.solver.nfe == 4
     assert fitted.schedule == {"name": "CondOT"} and fitted.loss == "rmse_bound"
@@ -328,21 +331,32 @@ def test_tailor_beats_every_start_and_starts_again_from_its_card(folder, capsys)
 
 
 @pytest.mark.slow
-def test_demo_writes_card_table_and_figures(folder, monkeypatch, capsys):
+def test_demo_tailors_for_every_budget_and_writes_cards_table_and_figures(
+    folder, monkeypatch, capsys
+):
     monkeypatch.setattr(models, "load", lambda name: gaussian())
-    assert main("demo --nfe 6 --out results/a".split()) == 0
+    monkeypatch.setattr(job, "FITTING", 32)
+    monkeypatch.setattr(job, "TEST", 24)
+    monkeypatch.setattr(job, "EVALUATIONS", 12_000)
+    assert main("demo --nfe 2 3 --out results/a".split()) == 0
     out, err = capsys.readouterr()
     results = folder / "results" / "a"
     rows = json.loads((results / "table.json").read_text())
-    assert [(row["solver"], row["nfe"]) for row in rows] == [
-        ("bespoke_midpoint", 6),
-        ("euler", 6),
-        ("midpoint", 6),
-        ("rk4", 4),
-    ]
-    assert rows[0]["rmse_mean"] == min(row["rmse_mean"] for row in rows)
-    assert card.load(results / "card.json").model == "fm_ot"
-    for figure in ("samples.png", "rmse_nfe.png", "learned.png"):
+    found = {(row["solver"], row["nfe"]): row["rmse_mean"] for row in rows}
+    assert set(found) == {
+        *((name, nfe) for name in ("tailored", "best generic") for nfe in (2, 3)),
+        *((name, nfe) for name in ("euler", "unipc") for nfe in (2, 3)),
+        ("midpoint", 2),
+    }
+    for nfe in (2, 3):
+        others = [found[key] for key in found if key[1] == nfe and key[0] != "tailored"]
+        assert found["tailored", nfe] < 0.5 * min(others)
+        made = card.load(results / f"card-{nfe}.json")
+        assert made.model == "fm_ot" and made.solver.nfe == nfe
+        assert made.validation.judge == "mean"
+        assert made.ground_truth.rtol == 1e-5 and made.schedule == {"name": "CondOT"}
+        assert f"{nfe} NFE: the best generic is " in out
+    for figure in ("samples.png", "rmse_nfe.png", "weights.png"):
         assert (results / figure).stat().st_size > 10_000
         assert figure in out
-    assert "ground truth" in err and "fit" in err and "compare" in err
+    assert "ground truth" in err and "tailor" in err and "compare" in err

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bespoke_jax.cards.checkpoint import Checkpoints, fingerprint
+from bespoke_jax.cards.checkpoint import Checkpoints
+from bespoke_jax.core.fingerprint import fingerprint
 
 SCRIPT = """
 import sys

@@ -135,3 +135,71 @@ def test_the_heat_map_shows_the_canonical_weights():
     np.testing.assert_allclose(shown[:, 1:].filled(0.0), b)
     np.testing.assert_array_equal(np.asarray(shown.mask)[:, 1:], ~np.tri(4, dtype=bool))
     assert len(axis.texts) == 4 + 10
+
+
+def test_line_charts_draw_a_name_alike_in_all_panels_and_in_the_legend_once():
+    both = {"a": plots.Line([1, 2], [3.0, 4.0], [2.0, 3.0], [4.0, 5.0])}
+    second = {"mine": plots.Line([2, 4], [1.0, 2.0]), **both}
+    figure = plots.line_chart(
+        {"first": both, "second": second}, xlabel="n", ylabel="error", log="xy",
+        xticks=(1, 2, 4), fitted=["mine"], note="bands: quartiles",
+    )  # fmt: skip
+    left, right = figure.axes
+    (alone,), (mine, shared) = left.lines, right.lines
+    assert alone.get_color() == shared.get_color() != mine.get_color()
+    assert mine.get_marker() == "*" and mine.get_color() == plots.FITTED
+    (band,) = left.collections
+    edges = np.asarray(band.get_paths()[0].vertices)[:, 1]
+    assert {2.0, 3.0, 4.0, 5.0} <= set(edges)
+    assert left.get_title() == "first" and left.get_yscale() == "log"
+    assert [text.get_text() for text in left.get_xticklabels()] == ["1", "2", "4"]
+    (box,) = figure.legends
+    assert sorted(text.get_text() for text in box.get_texts()) == ["a", "mine"]
+    assert box.get_title().get_text() == "bands: quartiles"
+
+
+def test_panels_that_stay_empty_are_hidden():
+    three = {str(i): {"a": plots.Line([1], [1.0])} for i in range(3)}
+    figure = plots.error_against_nfe(three, columns=2)
+    assert [axis.axison for axis in figure.axes] == [True, True, True, False]
+    assert figure.axes[0].get_ylabel() == figure.axes[2].get_ylabel() != ""
+    assert "NFE" in figure.axes[2].get_xlabel()
+
+
+def test_bars_have_their_lengths_and_leave_out_what_is_missing():
+    figure = plots.bar_chart(
+        {
+            "digits": {"ours": 2.0, "theirs": 3.0},
+            "mixture": {"ours": None, "theirs": 1},
+        },
+        xlabel="seconds",
+        mark=1.0,
+    )
+    (axis,) = figure.axes
+    widths = [[bar.get_width() for bar in group] for group in axis.containers]
+    assert widths == [[2.0], [3.0, 1]]
+    heights = [bar.get_y() for group in axis.containers for bar in group]
+    assert len(set(np.round(heights, 6))) == 3  # none covers another
+    labels = [text.get_text() for text in axis.get_yticklabels()]
+    assert labels == ["digits", "mixture"]
+
+
+def test_figures_are_written_whole_in_the_format_of_their_suffix(tmp_path):
+    figure = plots.bar_chart({"a": {"x": 1.0}}, xlabel="x")
+    assert plots.write(figure, tmp_path / "a.svg").read_text().startswith("<?xml")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+
+
+def test_differences_are_white_where_samples_agree_and_black_where_they_do_not():
+    exact = np.zeros((3, 4, 4, 1))
+    rows = {"same": exact, "off": exact + 0.5, "wild": exact + np.nan}
+    figure = plots.differences(exact, rows)
+    shown = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
+    means = np.array([image.mean() for image in shown]).reshape(4, 6)
+    np.testing.assert_allclose(
+        means[:, :3], [[0.5] * 3, [0.5] * 3, [0.75] * 3, [0] * 3]
+    )
+    np.testing.assert_allclose(means[1:3, 3:], [[1.0] * 3, [0.0] * 3])
+    assert not figure.axes[3].images[0].get_visible()  # the exact have no difference
+    (text,) = figure.axes[3].texts
+    assert "black 0.5" in text.get_text()

@@ -14,16 +14,17 @@ from bespoke_jax import metrics, model, report, solvers
 from bespoke_jax.metrics import Point, Summary
 from bespoke_jax.reference.paths import Certificate, Paths, take
 from bespoke_jax.report.advice import best, cautions, on_front, recommend, told_apart
-from experiments import browser
+from experiments.harness import browser
 
 
 def point(name, nfe, errors, flips=0.0) -> Point:
-    """A point with given per-sample errors."""
+    """A point with given per-sample errors; solvers called mine are fitted ones."""
     e = np.asarray(errors, np.float64)
     mean, median, low, high = (float(f(e)) for f in (np.mean, np.median, min, max))
     figures = Summary(mean, low, high, median, high, flips)
     solver = solvers.euler(steps=nfe)
-    return Point(name, solver, figures, 30.0, 1e-3, 1.0, 2.0**20, e, np.zeros((1, 2)))
+    kept, fitted = np.zeros((1, 2)), name.startswith("mine")
+    return Point(name, solver, figures, 30.0, 1e-3, 1.0, 2.0**20, e, kept, fitted)
 
 
 RNG = np.random.default_rng(0)

@@ -1,17 +1,19 @@
 """What a solver is made of: its times, its weights, its learned path."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from bespoke_jax.core.solver import Solver, canonical
 from bespoke_jax.report.figures import style
 
 
-def learned_path(values: Mapping[str, Any], *, end: float, title: str = "") -> Figure:
+def learned_path(
+    values: Mapping[str, ArrayLike], *, end: float | int, title: str = ""
+) -> Figure:
     """The learned time t(r) and scale s(r) at their nodes, with the identity's.
 
     Args:
@@ -36,7 +38,10 @@ def learned_path(values: Mapping[str, Any], *, end: float, title: str = "") -> F
 
 
 def evaluation_times(
-    solvers: Mapping[str, Any], grids: Mapping[str, Any], *, end: float = 1.0
+    solvers: Mapping[str, ArrayLike],
+    grids: Mapping[str, ArrayLike],
+    *,
+    end: float | int = 1.0,
 ) -> Figure:
     """When each solver calls the network, above the known grids of as many times.
 
@@ -53,7 +58,7 @@ def evaluation_times(
         axis.plot((0, end), (place, place), color="0.85", lw=0.8, zorder=1)
         axis.plot(
             np.asarray(times),
-            np.full(len(times), place),
+            np.full(np.size(times), place),
             ls="",
             marker="o" if learned else "|",
             ms=6 if learned else 9,
@@ -94,7 +99,7 @@ def coefficients(solver: Solver, *, title: str = "") -> Figure:
     )
     if n <= 10:
         for i, j in zip(*np.nonzero(~unused), strict=True):
-            dark = abs(weights[i, j]) > 0.4 * most
+            dark = abs(float(image.norm(weights[i, j])) - 0.5) > 0.3  # pyright: ignore
             colour = "white" if dark else "black"
             text = f"{weights[i, j]:.2g}".replace("0.", ".")
             axis.text(j, i, text, color=colour, ha="center", va="center", fontsize=7)

@@ -1,0 +1,145 @@
+"""The card of a solver or of a fit, written from what the result itself knows."""
+
+import contextlib
+import datetime
+import importlib.metadata
+import math
+import platform
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from bespoke_jax._version import __version__
+from bespoke_jax.cards.records import NESTED, RECORDS, Card, Cost, Truth, Validation
+from bespoke_jax.cards.rows import on_host
+from bespoke_jax.core import checks
+from bespoke_jax.core.solver import Solver, validate
+
+_ABOUT = tuple(
+    name for name in Card._fields if name not in ("solver", "created", "versions")
+)
+
+
+@runtime_checkable
+class Fit(Protocol):
+    """What a card reads of a result of `fit` or `tailor`."""
+
+    @property
+    def solver(self) -> Solver: ...
+    @property
+    def family(self) -> Any: ...
+    @property
+    def loss(self) -> str: ...
+    @property
+    def judge(self) -> str: ...
+    @property
+    def rmse(self) -> float: ...
+    @property
+    def start_rmse(self) -> float: ...
+    @property
+    def scored(self) -> int: ...
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def history(self) -> Any: ...
+
+
+def of(solver: Solver | Card | Fit, truth: Any = None, **about: Any) -> Card:
+    """The card of a solver, with everything that a fit knows of how it was made.
+
+    Args:
+        solver: a `Solver` of float32 or float64 leaves; what `fit` or `tailor`
+            returned, whose errors, cost, family and loss are recorded; or a card, whose
+            entries are kept.
+        truth: the `Paths` that a fit was given, whose tolerances and certificate are
+            recorded; None takes those that a `Tailored` carries.
+        **about: entries of `Card` (model, schedule, guidance, family, loss, validation,
+            ground_truth, cost, seed, notes) or of its nested records (rmse, judge,
+            paths, rtol, evaluations, ...). `schedule` is a schedule object or the dict
+            of a loaded card.
+
+    Raises:
+        ValueError: no valid solver, or an entry that cards do not have.
+    """
+    if isinstance(solver, Card):
+        card = solver
+    elif isinstance(solver, Fit):
+        card = _of_fit(solver, truth)
+    else:
+        card = Card(validate(solver))
+    for name, value in about.items():
+        card = _with(card, name, value)
+    return card._replace(
+        solver=on_host(validate(card.solver)), created=_now(), versions=_versions()
+    )
+
+
+def _with(card: Card, name: str, value: Any) -> Card:
+    """The card with one more entry."""
+    checks.known("an entry of a card", name, (*_ABOUT, *NESTED))
+    if name in NESTED:
+        record = getattr(card, NESTED[name])._replace(**{name: _plain(value)})
+        return card._replace(**{NESTED[name]: record})
+    if name in RECORDS:
+        record = checks.instance(
+            name, value, RECORDS[name], f"a {RECORDS[name].__name__}"
+        )
+        return card._replace(**{name: type(record)(*map(_plain, record))})
+    if name == "schedule" and not (value is None or isinstance(value, dict)):
+        from bespoke_jax import schedules
+
+        value = schedules.to_dict(value)
+    return card._replace(**{name: _plain(value)})
+
+
+def _of_fit(fit: Fit, truth: Any) -> Card:
+    from bespoke_jax.fitting.search import Tailored
+
+    seconds, notes = float(fit.history.seconds[-1]), ""
+    if isinstance(fit, Tailored):
+        truth, notes = truth or fit.paths, f"tailored from {fit.start}"
+    elif truth is not None and truth.stats is not None:
+        seconds += truth.stats.seconds  # the clock of a fit starts after it
+    finite = math.isfinite(fit.start_rmse)
+    return Card(
+        fit.solver,
+        family=fit.family.name,
+        loss=fit.loss,
+        validation=Validation(
+            rmse=fit.rmse,
+            start_rmse=fit.start_rmse if finite else None,
+            judge=fit.judge,
+            paths=fit.scored,
+        ),
+        ground_truth=_truth(truth),
+        cost=Cost(fit.evaluations, seconds),
+        notes=notes,
+    )
+
+
+def _truth(paths: Any) -> Truth:
+    if paths is None:
+        return Truth()
+    control, certificate = paths.control, paths.certificate
+    return Truth(
+        rtol=None if control is None else control.rtol,
+        atol=None if control is None else control.atol,
+        certificate=None if certificate is None else certificate.endpoint,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """NumPy and JAX scalars and arrays as Python numbers; the rest unchanged."""
+    return np.asarray(value).tolist() if hasattr(value, "__array__") else value
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    versions = {"bespoke_jax": __version__, "python": platform.python_version()}
+    for name in ("jax", "flax", "diffrax"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions

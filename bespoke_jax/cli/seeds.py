@@ -1,0 +1,16 @@
+"""Random keys of commands."""
+
+import zlib
+
+import jax
+
+
+def key(seed: int, purpose: str) -> jax.Array:
+    """One key for each purpose of a seed: no command judges on noises it fitted on.
+
+    Raises:
+        ValueError: a seed outside 0 .. 2^32 - 1.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must lie in 0 .. {2**32 - 1}; got {seed}")
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
