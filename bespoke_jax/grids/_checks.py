@@ -1,4 +1,4 @@
-"""What every grid has: its arguments, its ends, and words for what is wrong."""
+"""The checks that all grids share, with their error messages."""
 
 import math
 
@@ -12,7 +12,7 @@ Grid = Float[np.ndarray, " {n}+1"]
 """`n + 1` times for the integer n of the same call."""
 
 MOST_STEPS = 100_000
-"""Beyond them a grid is a typing error, and its solver would fill the memory."""
+"""The most steps of a grid: more are a typing error and would fill the memory."""
 ULP = 2.0**-23
 """How far a time may lie outside [0, 1]: the spacing of float32 just above 1."""
 

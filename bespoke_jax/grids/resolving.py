@@ -1,4 +1,4 @@
-"""From what `grid=` accepts to times: the only place that reads a grid's name."""
+"""From what a `grid=` argument accepts to times; grid names are read only here."""
 
 import inspect
 import math
@@ -49,11 +49,12 @@ def resolve(
 ) -> Grid:
     """The n + 1 times of a name, an explicit grid or a callable.
 
-    A name of `NAMES` runs from `start` to `end` with the default parameters; log_snr,
-    nsr and edm need the schedule. Where log(alpha / sigma) is infinite at the start
-    (pure noise) or at the end (the data, except for edm), they are the grid from -5.1
-    (to 5.1), with its first (last) time moved to the start (end): a first-order step
-    is finite there. The functions of those names refuse such ends instead.
+    A name of `NAMES` is the grid of that name from `start` to `end` with the default
+    parameters; log_snr, nsr and edm need the schedule. Solvers must also reach ends at
+    which log(alpha / sigma) is infinite: the start (pure noise) or the end (the data,
+    except for edm). There the grid runs from -5.1 (to 5.1), and its first (last) time
+    is then moved to the start (end); a first-order step is finite. The functions of
+    those names, which promise a grid that is uniform to its ends, raise instead.
 
     For other parameters pass a callable, called as `grid(n, schedule, end)`, or as
     `grid(n, end)` where it takes no schedule, with `start=...` where that is not 0:

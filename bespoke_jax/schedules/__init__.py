@@ -9,13 +9,16 @@ names them in `joints`.
 
 Python numbers and NumPy arrays are computed in NumPy float64 whatever the JAX
 configuration says, because solver tables are built on the host; JAX arrays and tracers
-are computed by JAX in their own dtype. Shapes are free and kept.
+are computed by JAX in their own dtype. Any shape is accepted and kept.
 
-In both, 1 - t is the variable near the data and t near the noise, so that neither end
-cancels: nsr in float32 is within about 1e-6 relative of float64 up to t = 1 - 1e-5.
+Formulas use 1 - t near the data and t near the noise, so that nothing cancels at either
+end: nsr in float32 is within about 1e-6 relative of float64 up to t = 1 - 1e-5.
 
 A schedule of your own is a `Path`, which needs alpha and sigma only, or any object with
-the six methods; `check` verifies that they agree.
+the six methods; `check` verifies that they agree. `endpoints` turns velocities into
+data and noise predictions and changes one schedule into another.
+
+Modules whose names begin with an underscore are used in this folder only.
 """
 
 from bespoke_jax.schedules import endpoints as endpoints

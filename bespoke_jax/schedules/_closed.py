@@ -1,10 +1,10 @@
 """Paths in closed form, written once over NumPy and JAX.
 
-A path writes its formulas with an array namespace `xp`; the public methods choose
-it from their argument. Derivatives come from the same formulas: by `jvp` under JAX,
-and on the host by the complex step f'(t) = Im f(t + i h) / h, which has no subtraction
-and so is exact to rounding (Squire and Trapp, 1998). Formulas of `_path` therefore
-branch on `xp.real(t)` and use functions that NumPy defines for complex numbers.
+A path writes its formulas with an array namespace `xp`; the public methods choose it
+from their argument. Derivatives come from the same formulas: by `jvp` under JAX, and on
+the host by the complex step f'(t) = Im f(t + i h) / h, which subtracts nothing and is
+therefore exact to rounding (Squire and Trapp, 1998). For its sake the formulas of
+`_path` branch on `xp.real(t)` and use functions that NumPy defines for complex numbers.
 """
 
 import abc
@@ -20,7 +20,7 @@ _STEP = 1e-100
 
 
 def _evaluate(formula, value):
-    # Infinite ends (nsr of CondOT at t=0) are values, not accidents to warn about.
+    # Infinite values at the ends (nsr of CondOT at t=0) are expected: do not warn.
     with np.errstate(divide="ignore", over="ignore"):
         return formula(namespace(value), as_times(value))
 

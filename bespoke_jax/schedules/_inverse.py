@@ -15,9 +15,9 @@ _ROUNDS = {np.dtype(np.float64): 10}  # 64^-10 and, else, 64^-6: below the spaci
 def time_at(function: Callable[[jax.Array], jax.Array], value: jax.Array) -> jax.Array:
     """t in [0, 1] with function(t) = value; beyond an end, that end.
 
-    Each round keeps the one of 64 sections of the bracket that holds the value, so
-    that infinite ends and kinks do no harm. The derivative is 1 / function'(t), in both
-    modes. `value` may have any shape; `function` acts elementwise.
+    Each round keeps the one of 64 sections of the bracket that holds the value, which
+    works with infinite ends and kinks. The derivative is 1 / function'(t), in forward
+    and reverse mode. `value` may have any shape; `function` acts elementwise.
     """
     low, width = jnp.zeros_like(value), 1.0
     fractions = np.arange(1, _SECTIONS, dtype=value.dtype) / _SECTIONS

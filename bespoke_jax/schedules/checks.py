@@ -1,4 +1,4 @@
-"""Does a schedule agree with itself: values, rates, ratios, inverses, host, device."""
+"""Consistency of a schedule: values, rates, ratios, inverses, host and device."""
 
 from collections.abc import Callable
 

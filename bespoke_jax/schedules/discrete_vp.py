@@ -102,7 +102,7 @@ class DiscreteVP(ClosedForm):
     def time(self, step: object) -> Values:
         """Library time 1 - (k + 1) / N of the DDPM's integer steps k = 0..N-1.
 
-        Raises ValueError for a step that is no integer or out of range.
+        Raises ValueError for a step that is not an integer or is out of range.
         """
         k = np.asarray(numbers("DiscreteVP: steps", step))
         if not np.issubdtype(k.dtype, np.integer):

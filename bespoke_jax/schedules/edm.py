@@ -51,7 +51,7 @@ class EDM(ClosedForm):
     def _nsr(self, xp, t):
         near, below_max, above_min = self._logs(xp, t)
         from_noise = self.sigma_max + self.sigma_max * xp.expm1(below_max)
-        # An exponential is as wrong as its argument is long: from the closer end.
+        # exp amplifies the rounding of a large argument: expand from the nearer end.
         upper = xp.real(below_max) > -xp.real(above_min)
         log = xp.where(upper, below_max, above_min)
         far = xp.where(upper, self.sigma_max, self.sigma_min) * xp.exp(log)

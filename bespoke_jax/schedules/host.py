@@ -17,7 +17,7 @@ def on_host(function: Callable[[np.ndarray], Values], value: object) -> Values:
     evaluated under x64 and outside any trace. Constants take the shape of `value`.
     """
     value = np.asarray(value, np.float64)
-    # Infinite ends (the NSR of CondOT at t = 0) are values, not accidents.
+    # Infinite values at the ends (the NSR of CondOT at t = 0) are expected.
     quiet = np.errstate(divide="ignore", over="ignore")
     with jax.enable_x64(True), jax.ensure_compile_time_eval(), quiet:
         return jax.tree.map(

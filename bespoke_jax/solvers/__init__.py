@@ -14,6 +14,7 @@ from bespoke_jax.solvers.registry import Entry as Entry
 
 if TYPE_CHECKING:
     from bespoke_jax.solvers.adams import adams_bashforth as adams_bashforth
+    from bespoke_jax.solvers.adams import adams_moulton as adams_moulton
     from bespoke_jax.solvers.by_name import construct as construct
     from bespoke_jax.solvers.deis import deis_rho_ab as deis_rho_ab
     from bespoke_jax.solvers.deis import deis_tab as deis_tab

@@ -75,7 +75,7 @@ LAM = Axis(
 TAU = Axis(
     lambda p: p.tau, lambda schedule, tau: float(on_host(schedule.time_at_nsr, tau))
 )
-INVERSE_TAU = Axis(
+SNR = Axis(
     lambda p: inverse(p.tau),
     lambda schedule, w: TAU.time(schedule, inverse(w)),
 )

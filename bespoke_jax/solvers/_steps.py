@@ -194,7 +194,7 @@ def multistep(
     lower_order_final: bool = False,
     denoise: bool = False,
 ) -> Solver:
-    """A solver that reuses the predictions of its last steps: one evaluation a step.
+    """A solver that reuses the predictions of its last steps: one evaluation per step.
 
     Step i uses min(order, i + 1) predictions, with lower_order_final also at most
     nfe - i of them. Predictions where the axis is infinite have no weight; a step to

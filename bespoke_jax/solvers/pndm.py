@@ -57,6 +57,11 @@ def _along_ddim(past: list[Prediction], t: Point, weights: Sequence[float]) -> L
     return x_t
 
 
+def _variable_step(past: list[Prediction], t: Point) -> Sequence[float]:
+    taus = [m.at.tau for m in past]
+    return _adams.variable_step(taus, taus[0], t.tau).tolist()
+
+
 ipndm = _ipndm(
     TIME,
     lambda past, t: _adams.CONSTANT[len(past)],
@@ -82,7 +87,7 @@ ipndm = _ipndm(
 )
 ipndm_v = _ipndm(
     TAU,
-    lambda past, t: _adams.variable_step([m.at.tau for m in past], t.tau).tolist(),
+    _variable_step,
     "ipndm_v",
     """iPNDM with the exact Adams-Bashforth weights of the actual steps in tau.
 

@@ -71,6 +71,8 @@ _ENTRIES = (
     Entry("rk4", "tableaux", 4, 4, "Kutta (1901)", 4.0, needs=()),
     Entry("adams_bashforth", "adams", 2, 1, "Bashforth and Adams (1883)", 2.0, needs=(),
           aliases=("ab2",)),
+    Entry("adams_moulton", "adams", 3, 2, "Moulton (1926)", 3.0, needs=(),
+          aliases=("pece",)),
     Entry("ddim", "first_order", 1, 1, _SONG, 1.0),
     Entry("dpm_solver_1", "first_order", 1, 1, _DPM, 1.0),
     Entry("dpm_solver_2", "dpm_solver", 2, 2, _DPM, 2.0),

@@ -3,28 +3,23 @@
 With y = x / alpha and tau = sigma / alpha the ODE is dy/dtau = eps; with z = x / sigma
 and w = 1 / tau it is dz/dw = x_1. V1 solves the first, V2 the second, by a Taylor step
 whose derivative is a difference divided by phi_1: 1 is the finite difference, below 1
-the recursive difference with its derivative terms at the far end left out. SciREI does
-the same inside the exponential integrator in lambda = -log(tau).
+the recursive difference without its derivative terms at the far end. SciREI does so
+inside the exponential integrator. Li, Chen and Zeng, 2023, arXiv 2308.07896: equations
+3.2 and 3.3, corollary 3.1, algorithms 1 (V1-2) and 2 (V1-3). The methods with an m are
+those of the authors' program; the paper has no multistep algorithm.
 
-Li, Chen and Zeng, 2023, arXiv 2308.07896: equations 3.2 and 3.3 (the integrals),
-corollary 3.1 (recursive difference), algorithms 1 and 2 (V1-2 and V1-3). The paper
-gives no multistep algorithm: the methods with an m are those of its authors' program,
-whose weights changed several times.
-
-The divisor `phi` decides the order: 1 ("fd") keeps it, any other constant
-makes every method of first order (theorem 3.2 of the paper holds with order k - 1 for
-k = 2, not for k = 3), with an error 1 - 1 / phi times DDIM's at equal steps. So:
+The divisor `phi` decides the order: 1 ("fd") keeps it, any other constant makes every
+method of first order (theorem 3.2 holds with order k - 1 for k = 2, not for k = 3),
+with an error 1 - 1 / phi times DDIM's at equal steps. So:
 
 - phi="rd" (phi_1(3) = 2/3) and "rd_inf" (1 - 1/e) are the paper's, "official" the list
   over the steps in the authors' program; stage="paper" goes with them.
-- phi="fd" is the order-preserving setting; three-stage methods need stage="taylor" with
-  it to be of order 3.
+- phi="fd" keeps the order; three-stage methods are of order 3 with stage="taylor".
 
-Common arguments:
+Common arguments; every constructor raises ValueError for one out of range:
 
-- `schedule`, the model's Gaussian path; `nfe`, evaluations to spend.
-- `mode` "fixed" (as many whole steps as nfe pays for) or "agile" (all of nfe, lower
-  orders at the end).
+- `schedule`, the model's Gaussian path; `nfe`, evaluations to spend; `mode` "fixed" (as
+  many whole steps as nfe pays for) or "agile" (all of nfe, lower orders at the end).
 - `r1`, `r2`, places of the stages in sigma / alpha (V2: in alpha / sigma); or
   r1="inner", where a grid of the same name has them, an explicit grid then listing all
   nfe + 1 times; or, with two stages, r1="geometric", the geometric mean with the weight
@@ -36,8 +31,6 @@ Common arguments:
   first steps use the predictions there are.
 - `denoise` returns the data prediction at the end, for one more evaluation. V1 uses no
   data prediction; thresholding belongs to the field (`bespoke_jax.fields.threshold`).
-
-All raise ValueError for an argument out of range.
 """
 
 import math
@@ -50,16 +43,10 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers import _exponential, _steps
+from bespoke_jax.solvers import _steps
+from bespoke_jax.solvers._exponential import phi as phi_of
 from bespoke_jax.solvers._naming import named
-from bespoke_jax.solvers._prediction import (
-    INVERSE_TAU,
-    LAM,
-    TAU,
-    Axis,
-    Point,
-    Prediction,
-)  # fmt: skip
+from bespoke_jax.solvers._prediction import LAM, SNR, TAU, Axis, Point, Prediction
 from bespoke_jax.solvers._steps import Stages
 
 Phi = str | float | int
@@ -67,29 +54,24 @@ Phi = str | float | int
 
 
 class Form(NamedTuple):
-    """An equation dm/d(variable) that a method integrates."""
+    """What is integrated: the prediction m over the variable of an axis."""
 
+    name: str
     m: Callable[[Prediction], Linear]
     axis: Axis
     half: Callable[[Point, Point], float]
-    """The weight of (m(t) - m(s)) in a step from s to t: half of the step in the
-    variable, times the scale of x there."""
-    inner: Axis | None
-    """The variable in which a grid's own nodes become places inside a step: the
-    authors' program takes them as ratios in tau, in V2 too."""
+    """The weight of m(t) - m(s) in a step from s to t: of a line, half its length."""
 
 
 def _taylor(axis: Axis, scale: Callable[[Point], float]):
     return lambda s, t: scale(t) * (axis.value(t) - axis.value(s)) / 2
 
 
-def _integral(s: Point, t: Point) -> float:
-    return -t.sigma * _exponential.phi(t.lam - s.lam)[1]
-
-
-V1 = Form(lambda p: p.eps, TAU, _taylor(TAU, lambda t: t.alpha), TAU)
-V2 = Form(lambda p: p.x1, INVERSE_TAU, _taylor(INVERSE_TAU, lambda t: t.sigma), TAU)
-EI = Form(lambda p: p.eps, LAM, _integral, None)
+V1 = Form("scire_v1", lambda p: p.eps, TAU, _taylor(TAU, lambda t: t.alpha))
+V2 = Form("scire_v2", lambda p: p.x1, SNR, _taylor(SNR, lambda t: t.sigma))
+EI = Form(
+    "scirei", lambda p: p.eps, LAM, lambda s, t: -t.sigma * phi_of(t.lam - s.lam)[1]
+)
 
 
 def recursive_difference(m: int | float) -> tuple[float, float, float]:
@@ -109,19 +91,13 @@ def recursive_difference(m: int | float) -> tuple[float, float, float]:
     infinite = isinstance(m, float) and m == math.inf
     last = 30 if infinite else whole("m", m)  # 1 / 30! is far below rounding
 
-    def phi(k):
-        return math.fsum(
-            (-1) ** (n - k) / math.factorial(n) for n in range(k, last + 1)
-        )
-
+    term = lambda n, k: (-1) ** (n - k) / math.factorial(n)
+    phi = lambda k: math.fsum(term(n, k) for n in range(k, last + 1))
     return phi(1), phi(2), phi(3)
 
 
-_NAMED = {
-    "rd": recursive_difference(3)[0],
-    "rd_inf": recursive_difference(math.inf)[0],
-    "fd": 1.0,
-}
+_phi_1 = lambda m: recursive_difference(m)[0]
+_NAMED = {"rd": _phi_1(3), "rd_inf": _phi_1(math.inf), "fd": 1.0}
 
 
 def _divisor(
@@ -130,7 +106,7 @@ def _divisor(
     """phi_1 of step j = 0, 1, ...; "official" is the list of the authors' program."""
     nfe = whole("nfe", nfe)
     if phi == "official":
-        return lambda j: recursive_difference(3 + official(nfe, order, j))[0]
+        return lambda j: _phi_1(3 + official(nfe, order, j))
     if isinstance(phi, str) and phi not in _NAMED:
         names = ", ".join(map(repr, [*_NAMED, "official"]))
         raise ValueError(f"phi must be {names} or a number above 0; got {phi!r}.")
@@ -160,22 +136,24 @@ _SEE = "\n\n    Arguments and errors as described in `bespoke_jax.solvers.scire`
 def _singlestep(
     form: Form,
     layout: Layout,
-    orders: list[int],
-    phi_1: Callable[[int], float],
+    nfe: Count,
+    mode: str,
+    phi: Phi,
     r: tuple[float | int | str, ...],
     stage: str,
     denoise: bool,
 ) -> Solver:
-    """Steps of the orders, with stages at r1, or at r1 and r2."""
+    """Steps with stages at r1, or at r1 and r2."""
+    order, geometric = 1 + len(r), r == ("geometric",)
+    phi_1 = _divisor(phi, nfe, order, _official_singlestep)
     known("stage", stage, ("paper", "taylor"))
-    geometric = r == ("geometric",)
-    if geometric:
-        stages = Stages(LAM, {2: (0.5,)})
-    else:
-        found = _steps.places(*r)
-        # A step of order 2 at the end of a three-stage method has its node at 1/2.
-        ratios = None if found is None else {2: (0.5,), 1 + len(r): found}
-        stages = Stages(form.axis, ratios, form.inner)
+    orders = _steps.budget(nfe, order, mode)
+    found = (0.5,) if geometric else _steps.places(*r)
+    # A step of order 2 at the end of a three-stage method has its node at 1/2.
+    ratios = None if found is None else {2: (0.5,), order: found}
+    # The program takes a grid's own nodes as ratios in tau, in V2 too.
+    inner = None if form is EI else TAU
+    stages = Stages(LAM if geometric else form.axis, ratios, inner)
 
     def step(predict, x, path, j):
         s, *nodes, t = path
@@ -199,7 +177,7 @@ def _singlestep(
     )
 
 
-def _two_stage(form: Form, name: str, doc: str):
+def _two_stage(form: Form, doc: str):
     def solver(
         schedule: Schedule,
         *,
@@ -214,14 +192,12 @@ def _two_stage(form: Form, name: str, doc: str):
         denoise: bool = False,
     ) -> Solver:
         layout = Layout(schedule, grid, start, end, k)
-        phi_1 = _divisor(phi, nfe, 2, _official_singlestep)
-        orders = _steps.budget(nfe, 2, mode)
-        return _singlestep(form, layout, orders, phi_1, (r1,), "paper", denoise)
+        return _singlestep(form, layout, nfe, mode, phi, (r1,), "paper", denoise)
 
-    return named(solver, name, doc + _SEE)
+    return named(solver, f"{form.name}_2", doc + _SEE)
 
 
-def _three_stage(form: Form, name: str, doc: str):
+def _three_stage(form: Form, doc: str):
     def solver(
         schedule: Schedule,
         *,
@@ -238,14 +214,12 @@ def _three_stage(form: Form, name: str, doc: str):
         denoise: bool = False,
     ) -> Solver:
         layout = Layout(schedule, grid, start, end, k)
-        phi_1 = _divisor(phi, nfe, 3, _official_singlestep)
-        orders = _steps.budget(nfe, 3, mode)
-        return _singlestep(form, layout, orders, phi_1, (r1, r2), stage, denoise)
+        return _singlestep(form, layout, nfe, mode, phi, (r1, r2), stage, denoise)
 
-    return named(solver, name, doc + _SEE)
+    return named(solver, f"{form.name}_3", doc + _SEE)
 
 
-def _multistep(form: Form, order: int, name: str, doc: str):
+def _multistep(form: Form, order: int, doc: str):
     def solver(
         schedule: Schedule,
         *,
@@ -263,11 +237,10 @@ def _multistep(form: Form, order: int, name: str, doc: str):
         phi_1 = _divisor(phi, nfe, order, _official_multistep)
 
         def step(past, t, i):
-            x_t = past[0].ddim(t)
             if len(past) == 1:
-                return x_t
+                return past[0].ddim(t)
             change = _change(form, past, t, phi_1(i), variant)
-            return x_t + (2 * form.half(past[0].at, t)) * change
+            return past[0].ddim(t) + (2 * form.half(past[0].at, t)) * change
 
         return _steps.multistep(
             Layout(schedule, grid, start, end, k),
@@ -279,7 +252,7 @@ def _multistep(form: Form, order: int, name: str, doc: str):
             denoise=denoise,
         )
 
-    return named(solver, name, doc + _SEE)
+    return named(solver, f"{form.name}_{order}m", doc + _SEE)
 
 
 def _change(
@@ -301,7 +274,6 @@ def _change(
 
 scire_v1_2 = _two_stage(
     V1,
-    "scire_v1_2",
     """SciRE-V1-2, two evaluations per step; with y = x / alpha, tau = sigma / alpha:
 
     y_1 = y + r1 h eps_s,   y_t = y + h eps_s + h / (2 phi r1) (eps_1 - eps_s).
@@ -311,14 +283,12 @@ scire_v1_2 = _two_stage(
 )
 scire_v2_2 = _two_stage(
     V2,
-    "scire_v2_2",
     """SciRE-V2-2: V1-2 on the data prediction, z = x / sigma and w = alpha / sigma.
 
     Order 1 for phi other than 1, order 2 for phi="fd".""",
 )
 scire_v1_3 = _three_stage(
     V1,
-    "scire_v1_3",
     """SciRE-V1-3, three evaluations per step, in y = x / alpha and tau = sigma / alpha:
 
     y_2 = y + r2 h eps_s + a h (eps_1 - eps_s), a = r2 / (2 r1 phi),
@@ -329,7 +299,6 @@ scire_v1_3 = _three_stage(
 )
 scire_v2_3 = _three_stage(
     V2,
-    "scire_v2_3",
     """SciRE-V2-3: V1-3 on the data prediction, z = x / sigma and w = alpha / sigma.
 
     Order 1 for phi other than 1; with phi="fd" order 2, and 3 with stage="taylor".""",
@@ -337,7 +306,6 @@ scire_v2_3 = _three_stage(
 scire_v1_2m = _multistep(
     V1,
     2,
-    "scire_v1_2m",
     """SciRE-V1-2m, two-step: one evaluation per step, y = x / alpha.
 
     variant="official": y_t = y + h eps_0 + h / (2 phi r^(1/4)) (eps_0 - eps_-1) with
@@ -348,7 +316,6 @@ scire_v1_2m = _multistep(
 scire_v1_3m = _multistep(
     V1,
     3,
-    "scire_v1_3m",
     """SciRE-V1-3m, three-step: one evaluation per step.
 
     y_t = y + h eps_0 + h / (2 r_0 phi) D_1 + h / (6 r_0 r_1 phi^2) D_2, with the
@@ -359,7 +326,6 @@ scire_v1_3m = _multistep(
 scire_v2_2m = _multistep(
     V2,
     2,
-    "scire_v2_2m",
     """SciRE-V2-2m: V1-2m on the data prediction, its step ratios still in tau.
 
     Order 1 for phi other than 1, else 2.""",
@@ -367,14 +333,12 @@ scire_v2_2m = _multistep(
 scire_v2_3m = _multistep(
     V2,
     3,
-    "scire_v2_3m",
     """SciRE-V2-3m: V1-3m on the data prediction, its step ratios still in tau.
 
     Order 1 for phi other than 1, else 2.""",
 )
 scirei_2 = _two_stage(
     EI,
-    "scirei_2",
     """SciREI-2: recursive difference within the exponential integrator in lambda.
 
     With h = lambda_t - lambda_s, s1 = t(lambda_s + r1 h) and D = eps_1 - eps_s,

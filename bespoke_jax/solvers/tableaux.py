@@ -185,11 +185,10 @@ def _method(name: str, doc: str):
             end=end,
         )
 
-    stages = ("one", "two", "three", "four")[TABLEAUX[name].stages - 1]
-    cost = f"{stages} evaluation{'s' if stages != 'one' else ''} per step"
-    return named(
-        solver, name, f"{doc}, {cost}.\n\nArguments and errors as `runge_kutta`."
-    )
+    order, stages = TABLEAUX[name].order, TABLEAUX[name].stages
+    cost = f"{stages} evaluation{'s' if stages > 1 else ''} per step"
+    said = f"{doc}: order {order}, {cost}.\n\nArguments and errors as `runge_kutta`."
+    return named(solver, name, said)
 
 
 euler = _method("euler", "Euler's method, x <- x + h u(t, x), which is DDIM on CondOT")

@@ -13,6 +13,7 @@ import numpy as np
 from bespoke_jax.core.checks import known
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
 from bespoke_jax.solvers._exponential import DATA, NOISE, phi
@@ -91,27 +92,28 @@ def unipc(
             e = kind.sign * h
             B = e if variant == "bh1" else math.expm1(e)
             limit = variant != "vary_coeff"
-            update = 0
-            for rho_j, D_j in zip(_weights(r, e, B, limit), D, strict=True):
-                update = update + rho_j * D_j
+            update = _combine(_weights(r, e, B, limit), D)
             if r:
-                x_t = x_t - (t.alpha if kind is DATA else t.sigma) * B * update
+                x_t = x_t - kind.c(t) * B * update
             if i == nfe - 1:
                 return x_t
             m_t = predict(t, x_t)
             past, correction = [m_t, *past][:order], None
             if corrector and math.isfinite(h):
-                change = -1 * update if r else 0
-                for rho_j, D_j in zip(
-                    _weights([*r, 1.0], e, B, limit),
-                    [*D, kind.m(m_t) - m_0],
-                    strict=True,
-                ):
-                    change = change + rho_j * D_j
+                rho, last = _weights([*r, 1.0], e, B, limit), kind.m(m_t) - m_0
+                change = _combine(rho, [*D, last]) - update
                 correction = -(kind.c(t) * B) * change
         return x
 
     return run(schedule, recursion, last=path[-1], denoise=denoise)
+
+
+def _combine(weights: np.ndarray, terms: list[Linear]) -> Linear:
+    """sum_j w_j D_j."""
+    total = Linear([])
+    for w, term in zip(weights, terms, strict=True):
+        total = total + w * term
+    return total
 
 
 def _weights(r: list[float], e: float, B: float, limit: bool) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bespoke_jax import grids
+from bespoke_jax import grids, solvers
 from bespoke_jax.schedules import EDM, VP, CondOT, Cosine, DiscreteVP
 
 DDPM = DiscreteVP(np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))
@@ -49,6 +49,25 @@ def test_every_name_resolves(name, n):
     t = grids.resolve(name, n, VP(), END)
     assert t.dtype == np.float64 and t.shape == (n + 1,)
     assert t[0] == 0.0 and t[-1] == END and np.all(np.diff(t) > 0)
+
+
+@pytest.mark.parametrize("name", grids.NAMES)
+def test_a_name_means_one_grid_everywhere(name):
+    want = named(name, VP())
+    np.testing.assert_array_equal(grids.resolve(name, 9, VP(), END, start=0.05), want)
+    layout = grids.Layout(VP(), name, 0.05, END)
+    np.testing.assert_array_equal(layout.times(9), want)
+    for solver in (
+        solvers.ddim(VP(), nfe=9, grid=name, start=0.05, end=END),
+        solvers.euler(VP(), nfe=9, grid=name, start=0.05, end=END),
+        solvers.construct("unipc", 9, schedule=VP(), grid=name, start=0.05, end=END),
+    ):
+        np.testing.assert_array_equal([*solver.t, solver.end], want)
+    # Where the log-SNR is infinite, too, every constructor gets what `resolve` answers.
+    want = grids.resolve(name, 9, CondOT(), 1.0)
+    for constructor in (solvers.ddim, solvers.euler):
+        solver = constructor(CondOT(), nfe=9, grid=name, end=1.0)
+        np.testing.assert_array_equal([*solver.t, solver.end], want)
 
 
 def test_the_nsr_grid_printed_in_the_scire_notes():

@@ -49,6 +49,8 @@ SETTINGS = [
     ("ipndm_v", {"order": 3}, 3),
     ("adams_bashforth", {"order": 1}, 1),
     ("adams_bashforth", {"order": 4}, 2),
+    ("adams_moulton", {"order": 2}, 2),
+    ("adams_moulton", {"order": 4}, 3.8),  # its start, of order 3, begins to show
 ]
 
 
