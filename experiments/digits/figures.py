@@ -44,7 +44,7 @@ class Config:
 
 def training(log: dict[str, Any], path: Path) -> None:
     """Loss against iteration, a panel per model: their losses have different units."""
-    figure, axes = figures.panels(2, 3, (9, 6))
+    figure, axes = bj.plots.panels(2, 3, size=(3, 3))
     for axis, (name, label) in zip(axes.flat, LABELS.items(), strict=True):
         curve = log[name]["curve"]
         thousands = np.array(curve["iteration"]) / 1000
@@ -54,7 +54,7 @@ def training(log: dict[str, Any], path: Path) -> None:
             thousands, curve["validation"], color="black",
             label="held-out digits, averaged weights",
         )  # fmt: skip
-        figures.decorate(axis, xlabel="iterations (thousands)", yscale="log")
+        bj.plots.dress(axis, xlabel="iterations (thousands)", log="y")
         axis.set_title(f"{label}\n{minutes:.0f} min of training", fontsize=8)
         low, high = min(curve["validation"]), curve["validation"][0]
         axis.set_ylim(0.85 * low, 1.1 * high)
@@ -63,7 +63,7 @@ def training(log: dict[str, Any], path: Path) -> None:
         axis.tick_params(which="both", labelsize=7)
     for axis in axes[:, 0]:
         axis.set_ylabel("mean squared error per number", fontsize=9)
-    figures.legend(figure, axes[0], 2)
+    bj.plots.legend(figure, columns=2)
     figures.save(figure, path)
 
 
@@ -82,7 +82,7 @@ def draw(config: Config) -> dict[str, np.ndarray]:
 
 def samples(sheets: dict[str, np.ndarray], rows: int, path: Path) -> None:
     """One sheet of images under another; place (i, j) is the same noise in each."""
-    figure, axes = figures.panels(len(sheets), 1, (8, 1.75 * len(sheets)))
+    figure, axes = bj.plots.panels(len(sheets), 1, size=(8, 1.75))
     for axis, (label, images) in zip(axes[:, 0], sheets.items(), strict=True):
         side = images.shape[1]
         grid = images.reshape(rows, -1, side, side)

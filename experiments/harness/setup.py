@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 import bespoke_jax as bj
-from bespoke_jax.core.types import VelocityField
+from bespoke_jax.core.protocols import VelocityField
 
 # The direct loss, keeping all activations: these networks are small enough.
 DIRECT = partial(bj.losses.rmse, checkpoint=False)

@@ -2,28 +2,13 @@
 
 from pathlib import Path
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.benchmarks.losses.measure import MODES, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 FLAT = "RMSE bound, one step at a time"
-LOOKS = dict(
-    zip(
-        MODES,
-        (
-            Look("tab:blue", "o", "-"),
-            Look("tab:blue", "s", "--"),
-            Look("0.4", "^", "-"),
-            Look("0.4", "v", "--"),
-            Look("tab:red", "D", "-."),
-            Look("tab:red", "P", ":"),
-            Look("black", "x", ":"),
-        ),
-        strict=True,
-    )
-)
 
 
 def write(config: Config) -> None:
@@ -53,17 +38,15 @@ def write(config: Config) -> None:
 
 def draw(config: Config, rows: list[harness.Row]) -> None:
     """Memory and time against the number of steps."""
-    figure, axes = figures.panels(1, 2, (9, 4.6))
-    kinds = (
-        ("peak_mib", 1.0, "peak memory (MiB)"),
-        ("seconds", 1e3, "time per iteration (ms)"),
-    )
-    for axis, (key, unit, label) in zip(axes[0], kinds, strict=True):
-        lines: dict[str, dict[int, float]] = {}
+    figure, axes = bj.plots.panels(1, 2, size=(4.5, 4.6))
+    kinds = {"peak_mib": "peak memory (MiB)", "seconds": "time per iteration (ms)"}
+    units = {"peak_mib": 1.0, "seconds": 1e3}
+    for axis, (key, label) in zip(axes[0], kinds.items(), strict=True):
+        found: dict[str, dict[int, float]] = {}
         for row in rows:
-            lines.setdefault(row["mode"], {})[row["n"]] = unit * row[key]
-        figures.draw(axis, lines, LOOKS, ms=6)
-        figures.decorate(axis, xlabel="steps n", ylabel=label, yscale="log")
-        axis.set_xticks(config.steps)
-    figures.legend(figure, axes[0], 2)
+            found.setdefault(row["mode"], {})[row["n"]] = units[key] * row[key]
+        bj.plots.draw(axis, figures.lines(found), bj.plots.looks(MODES))
+        steps = {"xlabel": "steps n", "xticks": config.steps}
+        bj.plots.dress(axis, ylabel=label, log="y", **steps)
+    bj.plots.legend(figure, columns=2)
     figures.save(figure, HERE / "losses.png")
