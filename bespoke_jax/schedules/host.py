@@ -1,13 +1,15 @@
-"""Any schedule's functions, computed on the host in float64."""
+"""Any schedule's functions on the host: in float64, outside of JAX's configuration."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
 
+from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.schedules._arrays import Values
 
-def on_host(function: Callable[[Any], Any], value: Any) -> Any:
+
+def on_host(function: Callable[[np.ndarray], Values], value: object) -> Values:
     """`function(value)` with float64 NumPy arrays in and out.
 
     Solver tables need float64 whatever the JAX configuration says, also where a jitted
@@ -22,3 +24,8 @@ def on_host(function: Callable[[Any], Any], value: Any) -> Any:
             lambda leaf: np.broadcast_to(np.asarray(leaf, np.float64), value.shape),
             function(value),
         )
+
+
+def joints(schedule: Schedule | None) -> np.ndarray:
+    """The times inside (0, 1) at which a schedule says that its rates jump."""
+    return np.asarray(getattr(schedule, "joints", ()), np.float64)
