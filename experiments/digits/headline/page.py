@@ -8,6 +8,7 @@ from experiments.digits import models
 from experiments.digits.headline.measure import USUAL, Config
 from experiments.digits.tailor import measure as tailor
 from experiments.digits.training_free import measure as training_free
+from experiments.digits.training_free import page as training_free_page
 from experiments.harness import figures, pages
 
 HERE = Path(__file__).parent
@@ -37,7 +38,8 @@ def write(config: Config) -> None:
             [needed(n) for n in config.nfe],
         ),
     ]
-    solvers, grids = len(training_free.candidates()), len(training_free.GRIDS)
+    results = {config.model: training_free.Config().results(config.model)}
+    solvers, grids = training_free_page.measured(results), len(training_free.GRIDS)
     lines = [
         "![Digits from the same noise by the exact solution, DDIM, the best generic "
         "solver and the fitted one; error against network evaluations]"
