@@ -17,6 +17,7 @@ import tyro
 
 BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> other programs it needs
     "overhead": (),
+    "startup": (),
     "compiling": (),
     "memory": (),
     "losses": (),
