@@ -21,6 +21,7 @@ from jax.tree_util import Partial
 from jaxtyping import Float
 
 from bespoke_jax.core.batches import rows
+from bespoke_jax.core.norms import magnitude
 from bespoke_jax.core.types import Arr, Conditioning
 
 INDEPENDENCE_COST = 5
@@ -193,9 +194,9 @@ def check_independent(
             f"the field is not finite at t = {float(t[0]):.3g} on the first of x0. "
             "Check the weights, or a prediction that divides by zero there."
         )
-    size = max(float(np.sqrt(np.mean(np.square(alone)))), 1e-30)
-    change = lambda other: float(np.sqrt(np.mean(np.square(other - alone)))) / size
-    neighbour = float(np.sqrt(np.mean(np.square(mixed - paired)))) / size
+    size = max(magnitude(alone), 1e-30)
+    change = lambda other: magnitude(other - alone) / size
+    neighbour = magnitude(mixed - paired) / size
     difference = max(neighbour, change(mixed))
     # A comparison with nan is False: "not <=" refuses it.
     if not (neighbour <= _NEIGHBOUR and change(mixed) <= _ALONE):

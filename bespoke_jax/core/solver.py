@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bespoke_jax.core.checks import numbers, shown
+from bespoke_jax.core.rows import advance
 
 
 class Solver(NamedTuple):
@@ -112,12 +113,10 @@ def canonical(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
     """
     _, a, p, q, _ = (np.asarray(leaf, np.float64) for leaf in validate(solver))
     n = solver.nfe
-    states = np.zeros((n + 1, n + 1))  # x_i as weights on (x_0, u_0 .. u_{n-1})
-    states[0, 0] = 1.0
+    x0, *velocities = np.eye(n + 1)  # weights on (x_0, u_0 .. u_{n-1})
+    states = [x0]
     for i in range(n):
-        states[i + 1, 0] = a[i]
-        for k in range(min(p.shape[1], i + 1)):
-            states[i + 1] += p[i, k] * states[i - k]
-        for k in range(min(q.shape[1], i + 1)):
-            states[i + 1, 1 + i - k] += q[i, k]
-    return states[1:, 0], states[1:, 1:]
+        us = velocities[: i + 1]
+        states.append(advance(a[i], p[i], q[i], x0, states, us))
+    form = np.stack(states[1:])
+    return form[:, 0], form[:, 1:]

@@ -15,6 +15,7 @@ of a jitted function, and new weights of the same shapes run the compiled code.
 """
 
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.fields.analytic import Mixture, mixture_field, random_mixture
 from bespoke_jax.fields.checks import (
     DIRECTION_COST,
     check_end,
@@ -36,6 +37,7 @@ from bespoke_jax.fields.vector_field import from_diffrax
 
 __all__ = [
     "DIRECTION_COST",
+    "Mixture",
     "as_field",
     "change_schedule",
     "check_end",
@@ -46,7 +48,9 @@ __all__ = [
     "from_prediction",
     "guide",
     "jumps_of",
+    "mixture_field",
     "noise_prediction",
+    "random_mixture",
     "reverse",
     "scale_time",
     "schedule_of",

@@ -10,6 +10,7 @@ from jax.tree_util import Partial
 from bespoke_jax.core import checks
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import as_field, as_states, velocity
+from bespoke_jax.core.norms import magnitude
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.fields.knowledge import Known, schedule_of
@@ -84,7 +85,7 @@ def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:
     checks.schedule("schedule", schedule)
     start = checks.real("start", start)
     part = np.asarray(as_states(x0)[:64], np.float64)
-    spread = float(np.sqrt(np.mean(part**2)))
+    spread = magnitude(part)
     alpha, sigma = (float(value) for value in schedule(start))
     factor = 2 * (1 + 3 / np.sqrt(part.size))
     low = spread < sigma / factor

@@ -38,10 +38,11 @@ from jax.flatten_util import ravel_pytree
 from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.core.checks import whole
+from bespoke_jax.core.norms import rms
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.families import Family
-from bespoke_jax.reference.paths import Paths, rms
+from bespoke_jax.reference.paths import Paths
 
 # Samples in one call where the caller does not say: many of small samples.
 _BATCH, _NUMBERS = 64, 8192

@@ -15,8 +15,9 @@ import numpy as np
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import velocity
 from bespoke_jax.core.fingerprint import fingerprint
+from bespoke_jax.core.norms import rms
 from bespoke_jax.core.solver import Solver, canonical
-from bespoke_jax.reference.paths import Paths, rms
+from bespoke_jax.reference.paths import Paths
 
 PROBED = 4
 """Samples whose numbers are kept."""

@@ -22,13 +22,15 @@ import jax.numpy as jnp
 
 from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.core.checks import instance, numbers, real
+from bespoke_jax.core.norms import rms
+from bespoke_jax.core.rows import advance
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.types import Scalar
 from bespoke_jax.families import Family, Steps
 from bespoke_jax.families.family import check_theta
 from bespoke_jax.metrics.lipschitz import Lipschitz, lipschitz
 from bespoke_jax.reference import solve_at
-from bespoke_jax.reference.paths import Paths, at, check_paths, rms
+from bespoke_jax.reference.paths import Paths, at, check_paths
 
 
 def rmse_bound(
@@ -217,7 +219,6 @@ def _local_errors(rows, field, before, after, c) -> jax.Array:
     dtype = before.dtype
     rows = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rows)
     repeated = jax.tree.map(lambda leaf: jnp.repeat(leaf, m, axis=0), c)
-    lift = lambda leaf: jnp.expand_dims(leaf, tuple(range(1, before.ndim)))
 
     def velocity(t, x):
         # Samples outermost: where they are sharded over devices, the batch is too.
@@ -229,12 +230,8 @@ def _local_errors(rows, field, before, after, c) -> jax.Array:
     xs, us = [before], []
     for k in range(rows.t.shape[1]):
         us.append(velocity(rows.t[:, k], xs[-1]))
-        new = lift(rows.a[:, k]) * before
-        for lag in range(min(rows.p.shape[2], k + 1)):
-            new = new + lift(rows.p[:, k, lag]) * xs[k - lag]
-        for lag in range(min(rows.q.shape[2], k + 1)):
-            new = new + lift(rows.q[:, k, lag]) * us[k - lag]
-        xs.append(new)
+        row = (rows.a[:, k], rows.p[:, k], rows.q[:, k])
+        xs.append(advance(*row, before, xs, us))
     return jax.vmap(rms)(after - xs[-1])
 
 

@@ -1,7 +1,6 @@
 """What every grid has: its arguments, its ends, and words for what is wrong."""
 
 import math
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -25,7 +24,7 @@ def within(value: float) -> float:
     return 1.0 if 1 < value <= 1 + ULP else value
 
 
-def span(start: Any, end: Any) -> tuple[float, float]:
+def span(start: object, end: object) -> tuple[float, float]:
     """The two ends as floats with 0 <= start < end <= 1."""
     start, end = within(real("start", start)), within(real("end", end))
     if not 0 <= start < end <= 1:
@@ -36,7 +35,7 @@ def span(start: Any, end: Any) -> tuple[float, float]:
     return start, end
 
 
-def ramp(n: Any, start: Any, end: Any) -> tuple[np.ndarray, float, float]:
+def ramp(n: object, start: object, end: object) -> tuple[np.ndarray, float, float]:
     """i / n for i = 0..n and the ends, after checking the arguments of every grid."""
     n = whole("the steps n of a grid", n, most=MOST_STEPS)
     return np.arange(n + 1) / n, *span(start, end)
@@ -54,7 +53,9 @@ def close(name: str, times: np.ndarray, start: float, end: float) -> np.ndarray:
     return times
 
 
-def finite(name: str, variable: str, schedule: Schedule, value: Any, t: float) -> float:
+def finite(
+    name: str, variable: str, schedule: Schedule, value: float | np.ndarray, t: float
+) -> float:
     """The value at t, or ValueError with advice where it is infinite."""
     if math.isfinite(value):
         return float(value)

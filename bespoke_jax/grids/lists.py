@@ -1,7 +1,5 @@
 """Grids from lists: times, sigmas and timesteps as other programs write them."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
 
@@ -17,7 +15,7 @@ _RATIO = 1e-5
 Times = Float[np.ndarray, " times"]
 
 
-def explicit(times: Any) -> Times:
+def explicit(times: object) -> Times:
     """Check times given by hand: two or more, finite, in [0, 1], increasing.
 
     Times outside [0, 1] by no more than float32's spacing at 1 are moved to the end.
@@ -44,7 +42,7 @@ def explicit(times: Any) -> Times:
     return t
 
 
-def from_sigmas(sigmas: Any, schedule: Schedule) -> Times:
+def from_sigmas(sigmas: object, schedule: Schedule) -> Times:
     """The times at which a schedule has the noise levels of a falling list.
 
     On a straight path, alpha + sigma = 1 (`CondOT`), they are the sigmas in [0, 1] of
@@ -86,7 +84,7 @@ def from_sigmas(sigmas: Any, schedule: Schedule) -> Times:
 
 
 def from_timesteps(
-    timesteps: Any,
+    timesteps: object,
     *,
     levels: object = None,
     scale: Number | None = None,
@@ -130,7 +128,7 @@ def from_timesteps(
     return explicit(np.append(t, last) if last > t[-1] + ULP else t)
 
 
-def _array(what: str, values: Any, least: int = 2) -> np.ndarray:
+def _array(what: str, values: object, least: int = 2) -> np.ndarray:
     try:
         array = np.array(values, np.float64)
     except (TypeError, ValueError):
@@ -146,7 +144,7 @@ def _array(what: str, values: Any, least: int = 2) -> np.ndarray:
     return array
 
 
-def _falling(what: str, values: Any, least: int = 2) -> np.ndarray:
+def _falling(what: str, values: object, least: int = 2) -> np.ndarray:
     """A strictly falling list, without a last entry that repeats the one before it."""
     array = _array(what, values, least)
     bad = np.flatnonzero(~np.isfinite(array))

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.norms import rms
 from bespoke_jax.core.types import Scalar, State
 
 
@@ -33,7 +34,7 @@ def errors(x: State, y: State) -> jax.Array:
 def _errors(x, y):
     dtype = jnp.promote_types(jnp.result_type(x, y), jnp.float32)
     difference = jnp.asarray(x, dtype) - jnp.asarray(y, dtype)
-    return jnp.sqrt(jnp.mean(difference**2, axis=tuple(range(1, difference.ndim))))
+    return rms(difference)
 
 
 def rmse(x: State, y: State) -> jax.Array:

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from bespoke_jax.core import checks
-from bespoke_jax.core.calls import as_field, evaluate
+from bespoke_jax.core.calls import as_field, evaluate, per_sample
+from bespoke_jax.core.norms import rms
 from bespoke_jax.reference.paths import Paths, require_dense, take
 
 
@@ -75,9 +76,6 @@ def lipschitz(
 
 @partial(jax.jit, static_argnames="iterations")
 def _norms(field, times, states, c, key, iterations):
-    size = lambda v: jnp.sqrt(
-        jnp.sum(jnp.square(v), tuple(range(1, v.ndim)), keepdims=True)
-    )
     tiny = jnp.finfo(states.dtype).tiny
 
     def at_knot(knot):
@@ -86,11 +84,11 @@ def _norms(field, times, states, c, key, iterations):
         # Samples are independent: one product serves the whole batch.
         forward = lambda v: jax.jvp(u, (x,), (v,))[1]
         _, backward = jax.vjp(u, x)
-        unit = lambda v: v / jnp.maximum(size(v), tiny)
+        unit = lambda v: v / per_sample(jnp.maximum(rms(v), tiny), v)
         power = lambda _, v: unit(backward(forward(v))[0])
         v = unit(jax.random.normal(key, x.shape, x.dtype))
         v = jax.lax.fori_loop(0, iterations, power, v)
-        return jnp.max(size(forward(v)))
+        return jnp.max(rms(forward(v)))
 
     knots = (times, jnp.swapaxes(states, 0, 1), jax.random.split(key, times.size))
     return jax.lax.map(at_knot, knots)

@@ -1,62 +1,27 @@
-"""Certificates: what a solver does, measured, beside what its paper claims.
+"""Certificates: the order, cost and consistency of a solver, measured.
 
-Measured in float64 on the host, whatever the JAX configuration, on two exact fields.
-For data x_1 ~ sum_k w_k N(mu_k, s_k^2 I) the velocity is closed form,
-u = alpha' E[x_1 | x] + sigma' E[x_0 | x]. With one component so is the flow map; with
-several it is solved in the angle theta = atan(sigma / alpha), where it is smooth up to
-both ends: z = x / sqrt(alpha^2 + sigma^2) has dz/dtheta = cos E[x_0] - sin E[x_1].
+Measured in float64 on the host, whatever the JAX configuration, on the two exact fields
+of `metrics.problems`, and compared with what the solver's paper claims.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver, canonical, validate
 from bespoke_jax.families import Family
+from bespoke_jax.metrics.problems import GAUSSIAN, MIXTURE, end_error, run
 from bespoke_jax.schedules import VP
-from bespoke_jax.solvers import TABLE, construct, rk4
+from bespoke_jax.solvers import TABLE, construct
 
 NFE = (96, 192, 384, 768)
 """Multiples of 12: methods of 1, 2, 3 and 4 stages spend all of them."""
 TOLERANCE = 0.25
 """A measured order this far below the claim is a shortfall."""
 CHECKS = ("constant velocity", "single data point")
-
-
-class Mixture(NamedTuple):
-    """Weights (modes,), means (modes, dim), standard deviations (modes,)."""
-
-    w: np.ndarray
-    mu: np.ndarray
-    s: np.ndarray
-
-
-MIXTURE = Mixture(
-    np.full(4, 0.25),
-    np.array(
-        [
-            [-1.448, 1.699, -1.592],
-            [1.38, 2.038, -2.178],
-            [0.062, -1.027, -0.359],
-            [0.21, 1.429, -0.213],
-        ]
-    ),
-    np.array([0.309, 0.474, 0.628, 0.366]),
-)
-GAUSSIAN = Mixture(np.ones(1), np.array([[0.5, -0.3, 0.8]]), np.array([0.6]))
-NOISE = np.array(
-    [
-        [2.044, 1.12, 0.16],
-        [-0.522, 1.191, -1.057],
-        [-1.309, -1.098, -0.224],
-        [-0.433, -0.828, -0.484],
-        [0.612, 0.028, 0.616],
-        [0.922, -0.268, -1.194],
-    ]
-)
 
 
 class Verdict(NamedTuple):
@@ -88,9 +53,9 @@ class Verdict(NamedTuple):
 
 
 def certify(
-    solver: str | Solver | Callable[[int], Any],
+    solver: str | Solver | Callable[[int], object],
     *,
-    schedule: Any = None,
+    schedule: Schedule | None = None,
     end: float | int = 1 - 1e-3,
     nfe: Sequence[int] = NFE,
     claimed: float | int | None = None,
@@ -120,41 +85,71 @@ def certify(
     for what, text in (("name", name), ("note", note)):
         checks.instance(what, text, str, "text")
     if claimed is not None:
-        checks.real("claimed", claimed, least=0)
+        claimed = checks.real("claimed", claimed, least=0)
     if isinstance(solver, Solver):
         return _single(solver, schedule, name or "solver")
     n = _lengths(nfe)
-    schedule = VP() if schedule is None else schedule
-    checks.schedule("schedule", schedule)
+    path = checks.schedule("schedule", VP() if schedule is None else schedule)
+    subject = _subject(solver, n, path, end)
+    return _measured(
+        subject._replace(
+            name=name or subject.name,
+            note=note or subject.note,
+            claimed=subject.claimed if claimed is None else claimed,
+        ),
+        path,
+    )
+
+
+class _Subject(NamedTuple):
+    """What is certified: one table for each length."""
+
+    name: str
+    note: str
+    claimed: float | None
+    asked: tuple[int, ...]
+    tables: tuple[Solver, ...]
+    stages: int
+    """Evaluations that each unit of a length stands for."""
+
+
+def _subject(
+    solver: str | Callable[[int], object],
+    n: tuple[int, ...],
+    schedule: Schedule,
+    end: float | int,
+) -> _Subject:
+    """The tables of a name of `TABLE` or of a function n -> Solver or Family."""
     if isinstance(solver, str):
-        build = lambda k: construct(solver, k, schedule=schedule, end=end)
-        made = [build(k) for k in n]
+        made = [construct(solver, k, schedule=schedule, end=end) for k in n]
         entry = TABLE[solver]
-        claimed = entry.order if claimed is None else claimed
-        name, note = name or solver, note or entry.note
+        name, note, claimed = solver, entry.note, float(entry.order)
     else:
         made = _made(solver, n)
-        name = name or getattr(solver, "__name__", "solver")
-    family = isinstance(made[0], Family)
-    solvers = [_table(m) for m in made]
-    if len({float(s.end) for s in solvers}) > 1:
+        name, note, claimed = getattr(solver, "__name__", "solver"), "", None
+    tables = tuple(map(_table, made))
+    if len({float(table.end) for table in tables}) > 1:
         raise ValueError(
             "every length must end at the same time; got "
-            f"{[float(s.end) for s in solvers]}."
+            f"{[float(table.end) for table in tables]}."
         )
-    claimed = None if claimed is None else float(claimed)
-    counted = tuple(s.nfe for s in solvers)
-    eps = max(float(np.finfo(np.asarray(s.t).dtype).eps) for s in solvers)
+    stages = tables[0].nfe // n[0] if isinstance(made[0], Family) else 1
+    return _Subject(name, note, claimed, n, tables, stages)
+
+
+def _measured(subject: _Subject, schedule: Schedule) -> Verdict:
+    n, tables = subject.asked, subject.tables
+    counted = tuple(table.nfe for table in tables)
+    eps = max(float(np.finfo(np.asarray(table.t).dtype).eps) for table in tables)
     floor = max(1e-12, 10 * eps)  # the exact solution has 12 digits
-    errors = tuple(_error(MIXTURE, schedule, s) for s in solvers)
-    easy = tuple(_error(GAUSSIAN, schedule, s) for s in solvers)
-    both = np.array([_deviations(s, schedule) for s in solvers])
+    errors = tuple(end_error(MIXTURE, schedule, table) for table in tables)
+    easy = tuple(end_error(GAUSSIAN, schedule, table) for table in tables)
+    both = np.array([_deviations(table, schedule) for table in tables])
     kind = int(np.argmin(both[-1]))
     consistency = tuple(both[:, kind].tolist())
     measured = _order(counted, errors, floor)
-    per = counted[0] / n[0] if family else 1
-    parts = [_order_text(measured, claimed, note)]
-    if any(c != per * k for c, k in zip(counted, n, strict=True)):
+    parts = [_order_text(measured, subject.claimed, subject.note)]
+    if any(c != subject.stages * k for c, k in zip(counted, n, strict=True)):
         parts.append(
             f"asked for {', '.join(map(str, n))} evaluations, spends "
             f"{', '.join(map(str, counted))}"
@@ -163,8 +158,8 @@ def certify(
     if not last <= max(floor, consistency[0] / 2):
         parts.append(f"inconsistent, off by {last:.1g} on a {CHECKS[kind]}")
     return Verdict(
-        name=name,
-        claimed=claimed,
+        name=subject.name,
+        claimed=subject.claimed,
         measured=measured,
         gaussian=_order(counted, easy, floor),
         asked=n,
@@ -175,24 +170,6 @@ def certify(
         check=CHECKS[kind],
         text="; ".join(parts),
     )
-
-
-def run(u: Callable[[int, Any], Any], solver: Solver, x0: Any) -> np.ndarray:
-    """All states (n + 1, *x0.shape) of (S) in float64; u(i, x) is the velocity at t_i.
-
-    x_{i+1} = a_i x_0 + sum_k p_ik x_{i-k} + sum_k q_ik u_{i-k}.
-    """
-    t, a, p, q, _ = (np.asarray(leaf, np.float64) for leaf in solver)
-    xs, us = [np.asarray(x0, np.float64)], []
-    for i in range(len(t)):
-        us.append(u(i, xs[i]))
-        new = a[i] * xs[0]
-        for k in np.flatnonzero(p[i]):
-            new = new + p[i, k] * xs[i - k]
-        for k in np.flatnonzero(q[i]):
-            new = new + q[i, k] * us[i - k]
-        xs.append(new)
-    return np.stack(xs)
 
 
 def row_sums(solver: Solver) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -208,35 +185,19 @@ def row_sums(solver: Solver) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return times, np.asarray(a), np.asarray(b).sum(1) - times
 
 
-def end_point(mixture: Mixture, schedule: Any, x0: Any, end: float) -> np.ndarray:
-    """The exact flow of x0 (batch, dim) from time 0 to `end`, to about 12 digits."""
-    x0 = np.asarray(x0, np.float64)
-    (a, sigma), (b, tau) = schedule(0.0), schedule(end)
-    if len(mixture.w) == 1:
-        mu, s = mixture.mu[0], mixture.s[0]
-        return b * mu + np.hypot(b * s, tau) / np.hypot(a * s, sigma) * (x0 - a * mu)
-    first, last = np.arctan2(sigma, a), np.arctan2(tau, b)
-
-    table = rk4(steps=2048)
-    theta = first + (last - first) * table.t
-    path = (np.cos(theta), np.sin(theta))
-    rates = (-path[1] * (last - first), path[0] * (last - first))
-    z = run(_velocity(mixture, path, rates), table, x0 / np.hypot(a, sigma))
-    return np.hypot(b, tau) * z[-1]
-
-
-def _lengths(nfe: Any) -> tuple[int, ...]:
-    if isinstance(nfe, str) or not hasattr(nfe, "__iter__") or np.ndim(nfe) != 1:
+def _lengths(nfe: object) -> tuple[int, ...]:
+    many = isinstance(nfe, Sequence | np.ndarray) and not isinstance(nfe, str)
+    if not many or np.ndim(np.asarray(nfe)) != 1:
         raise ValueError(
             f"nfe must be two or more increasing lengths; got {checks.shown(nfe)}."
         )
-    n = tuple(checks.whole("each length of nfe", k) for k in nfe)
+    n = tuple(checks.whole("each length of nfe", k) for k in np.asarray(nfe).tolist())
     if len(n) < 2 or any(b <= a for a, b in zip(n, n[1:], strict=False)):
         raise ValueError(f"nfe must be two or more increasing lengths; got {n}.")
     return n
 
 
-def _made(solver: Any, n: tuple[int, ...]) -> list[Any]:
+def _made(solver: object, n: tuple[int, ...]) -> list[object]:
     if not callable(solver) or isinstance(solver, type):
         raise ValueError(
             "solver must be a name of solvers.TABLE, a Solver or a function n -> "
@@ -252,7 +213,7 @@ def _made(solver: Any, n: tuple[int, ...]) -> list[Any]:
         ) from error
 
 
-def _table(made: Any) -> Solver:
+def _table(made: object) -> Solver:
     if isinstance(made, Family):
         made = made.build(made.init())
     if not isinstance(made, Solver):
@@ -263,7 +224,7 @@ def _table(made: Any) -> Solver:
     return validate(Solver(*(np.asarray(leaf) for leaf in made)))
 
 
-def _single(solver: Solver, schedule: Any, name: str) -> Verdict:
+def _single(solver: Solver, schedule: Schedule | None, name: str) -> Verdict:
     solver = _table(solver)
     if schedule is not None:
         checks.schedule("schedule", schedule)
@@ -279,42 +240,7 @@ def _single(solver: Solver, schedule: Any, name: str) -> Verdict:
     return Verdict(name, None, nan, nan, n, n, (), (), (both[kind],), check, text)
 
 
-def _velocity(mixture: Mixture, path: Any, rates: Any) -> Callable[[int, Any], Any]:
-    """u(i, x) for x (batch, dim), with alpha, sigma and their rates at t_i."""
-    w, mu, s = mixture
-    alpha, sigma = (np.asarray(value)[:, None] for value in path)
-    v = alpha**2 * s**2 + sigma**2  # (times, modes)
-    log_w = np.log(w) - 0.5 * mu.shape[1] * np.log(v)
-    d_alpha, d_sigma = rates
-
-    def u(i: int, x: Any) -> Any:
-        centred = x[:, None] - alpha[i] * mu  # (batch, modes, dim)
-        log_r = log_w[i] - 0.5 * np.sum(centred**2, -1) / v[i]
-        r = np.exp(log_r - log_r.max(1, keepdims=True))
-        r = r / r.sum(1, keepdims=True)
-        # alpha' (mu + alpha s^2 / v centred) + sigma' sigma / v centred, averaged.
-        pull = (d_alpha[i] * alpha[i] * s**2 + d_sigma[i] * sigma[i]) / v[i]
-        return d_alpha[i] * (r @ mu) + np.einsum("bk,bkd->bd", r * pull, centred)
-
-    return u
-
-
-@lru_cache
-def _exact(gaussian: bool, schedule: Any, end: float) -> np.ndarray:
-    x0 = schedule(0.0)[1] * NOISE
-    return end_point(GAUSSIAN if gaussian else MIXTURE, schedule, x0, end)
-
-
-def _error(mixture: Mixture, schedule: Any, solver: Solver) -> float:
-    t = np.asarray(solver.t, np.float64)
-    u = _velocity(mixture, schedule(t), schedule.rates(t))
-    with np.errstate(over="ignore", invalid="ignore"):  # divergence is an answer
-        x = run(u, solver, schedule(0.0)[1] * NOISE)[-1]
-    x1 = _exact(mixture is GAUSSIAN, schedule, float(solver.end))
-    return float(np.sqrt(np.mean((x - x1) ** 2)))
-
-
-def _deviations(solver: Solver, schedule: Any) -> list[float]:
+def _deviations(solver: Solver, schedule: Schedule | None) -> list[float]:
     """How far rows are from exact on each of CHECKS; unknown schedule: the first."""
     t = np.append(np.asarray(solver.t, np.float64), float(solver.end))
     x0 = np.array([0.0, 1.0])

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import as_field, evaluate
+from bespoke_jax.core.norms import rms
+from bespoke_jax.core.rows import advance
 from bespoke_jax.core.sample import trajectory
 from bespoke_jax.core.solver import Solver, check_form
-from bespoke_jax.reference.paths import Paths, at, require_dense, rms
+from bespoke_jax.reference.paths import Paths, at, require_dense
 
 
 class StepErrors(NamedTuple):
@@ -46,34 +48,28 @@ def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
     check_form(solver)
     times = np.append(np.asarray(solver.t, np.float64), float(solver.end))
     exact, _ = at(paths, times.astype(dtype))
-    a, p, q = (
-        jnp.asarray(w, dtype)
-        for w in (solver.a, _by_column(solver.p), _by_column(solver.q))
-    )
-    local = _local(as_field(field), a, p, q, times[:-1].astype(dtype), exact, paths.c)
+    rows = Solver(*(jnp.asarray(leaf, dtype) for leaf in solver))
+    local = _local(as_field(field), rows, exact, paths.c)
     states = trajectory(field, solver, paths.x0, c=paths.c)
     mean = lambda x: np.asarray(jnp.mean(jax.vmap(rms)(x - exact[1:]), axis=1))
     return StepErrors(times[1:], mean(local), mean(states[1:]))
 
 
 @jax.jit
-def _local(field, a, p, q, t, exact, c):
+def _local(field, rows, exact, c):
     """Every row of (S) from the exact states before it, (n, N, *shape)."""
-    u = jax.lax.map(lambda row: evaluate(field, row[0], row[1], c), (t, exact[:-1]))
-    combine = lambda w, y: jnp.tensordot(w, y, 1, precision="highest")
-    start = a.reshape(-1, *(1,) * (exact.ndim - 1)) * exact[:1]
-    return start + combine(p, exact[:-1]) + combine(q, u)
+    n = rows.nfe
+    u = jax.lax.map(
+        lambda row: evaluate(field, row[0], row[1], c), (rows.t, exact[:-1])
+    )
 
+    def lagged(y, width):
+        """y_{i-k} of all rows i, the largest lag k first."""
+        return [jnp.roll(y, lag, axis=0) for lag in reversed(range(min(width, n)))]
 
-def _by_column(window: Any) -> np.ndarray:
-    """Weights by lag (n, w) as a lower-triangular (n, n): column j weighs entry j."""
-    window = np.asarray(window, np.float64)
-    n, width = window.shape
-    out = np.zeros((n, n))
-    for i in range(n):
-        for lag in range(min(width, i + 1)):
-            out[i, i - lag] = window[i, lag]
-    return out
+    xs, us = lagged(exact[:-1], rows.p.shape[1]), lagged(u, rows.q.shape[1])
+    # Weights that reach back before the first state are 0, whatever stands there.
+    return advance(rows.a, rows.p, rows.q, exact[:1], xs, us)
 
 
 class Curvature(NamedTuple):

@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.norms import magnitude, rms
 from bespoke_jax.reference import rounding as noise
 from bespoke_jax.reference.adaptive import UNLIMITED
-from bespoke_jax.reference.paths import Certificate, rms
+from bespoke_jax.reference.paths import Certificate
 from bespoke_jax.reference.problem import (
     Problem,
     integrate,
@@ -134,7 +135,7 @@ def certificate(
         int(good.sum()), rtol, atol, end, every, interpolation,
         OTHER[problem.control.method], np.dtype(dtype).name, resolved,
     )  # fmt: skip
-    scale = float(np.sqrt(np.mean(np.square(exact[good][:, -1]))))
+    scale = magnitude(exact[good][:, -1])
     asked = problem.control.atol + problem.control.rtol * scale
     if resolved and end > max(_WORSE * asked, floor):
         warnings.warn(

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import velocity
-from bespoke_jax.reference.paths import Paths, at, rms
+from bespoke_jax.core.norms import magnitude, rms
+from bespoke_jax.reference.paths import Paths, at
 
 FINE = 256
 """Intervals at which the pilots are recorded."""
@@ -48,7 +49,7 @@ def choose(
     Returns:
         Indices into `times`, the error half-way between them, evaluations spent.
     """
-    x0, scale = states[:, 0], float(jnp.sqrt(jnp.mean(jnp.square(states))))
+    x0, scale = states[:, 0], magnitude(states)
     slopes: dict[int, Any] = {}
     knots, error = np.zeros(0, int), np.inf
     for count in _COUNTS:

@@ -18,6 +18,7 @@ import numpy as np
 from jax.core import Tracer
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.norms import rms as rms
 from bespoke_jax.core.types import Arr
 
 
@@ -231,13 +232,3 @@ def at(paths: Paths, t: Arr | float) -> tuple[jax.Array, jax.Array]:
         return x, v
 
     return one(t) if t.ndim == 0 else jax.vmap(one)(t)
-
-
-def rms(x: jax.Array) -> jax.Array:
-    """Per-sample root mean square over all non-batch axes, shape (batch,).
-
-    The norm of the Bespoke papers. A floor of 1e-12 inside the root keeps its gradient
-    finite at zero.
-    """
-    square = jnp.mean(jnp.square(x), axis=tuple(range(1, x.ndim)))
-    return jnp.sqrt(square + np.asarray(1e-24, square.dtype))

@@ -17,6 +17,7 @@ import numpy as np
 
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import velocity
+from bespoke_jax.core.norms import magnitude
 
 _COARSE, _FINE = 1e-3, 1e-5
 _LOW_PRECISION = 1e-5
@@ -55,7 +56,7 @@ def rounding(field: Any, x0: Any, c: Any, start: float, end: float) -> Rounding:
     x, c = jax.tree.map(
         lambda leaf: jnp.repeat(leaf, COST, axis=0), rows((x0, c), np.array([0]))
     )
-    size = float(jnp.sqrt(jnp.mean(jnp.square(x[0]))))
+    size = magnitude(x[0])
     ahead = np.random.default_rng(0).standard_normal(x.shape[1:])
     step = np.tile(_OFFSETS, 2).reshape(-1, *(1,) * (x.ndim - 1))
     x = x + jnp.asarray(size * step * ahead[None], x.dtype)
@@ -75,10 +76,10 @@ def rounding(field: Any, x0: Any, c: Any, start: float, end: float) -> Rounding:
 
 def _noise(u: np.ndarray, least: float) -> tuple[float, float]:
     """(noise, noise / velocity) of the velocities at the nine offsets."""
-    rms = lambda v: float(np.sqrt(np.mean(np.square(v))))
     # The coarse five, and the fine four around the same centre.
     coarse, fine = u[:5], np.concatenate([u[5:7], u[2:3], u[7:]])
-    size = max(rms(u), least, 1e-300)
-    relative = [rms(np.tensordot(_DIFFERENCE, v, 1)) / size for v in (coarse, fine)]
+    size = max(magnitude(u), least, 1e-300)
+    noise = lambda v: magnitude(np.tensordot(_DIFFERENCE, v, 1))
+    relative = [noise(v) / size for v in (coarse, fine)]
     worst = relative[0] if relative[0] > _LOW_PRECISION else relative[1]
     return worst * size, worst

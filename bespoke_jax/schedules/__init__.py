@@ -19,18 +19,18 @@ the six methods; `check` verifies that they agree.
 """
 
 from bespoke_jax.schedules import endpoints as endpoints
-from bespoke_jax.schedules._host import on_host as on_host
 from bespoke_jax.schedules.checks import check as check
 from bespoke_jax.schedules.cond_ot import CondOT as CondOT
 from bespoke_jax.schedules.cosine import Cosine as Cosine
 from bespoke_jax.schedules.cosine_vp import CosineVP as CosineVP
 from bespoke_jax.schedules.discrete_vp import DiscreteVP as DiscreteVP
 from bespoke_jax.schedules.edm import EDM as EDM
+from bespoke_jax.schedules.host import joints as joints
+from bespoke_jax.schedules.host import on_host as on_host
 from bespoke_jax.schedules.log_snr import LogSNR as LogSNR
 from bespoke_jax.schedules.path import Path as Path
 from bespoke_jax.schedules.records import from_dict as from_dict
 from bespoke_jax.schedules.records import to_dict as to_dict
 from bespoke_jax.schedules.scaled import Scaled as Scaled
-from bespoke_jax.schedules.scaled import joints as joints
 from bespoke_jax.schedules.shifted import Shifted as Shifted
 from bespoke_jax.schedules.vp import VP as VP

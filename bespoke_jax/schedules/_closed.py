@@ -8,35 +8,21 @@ branch on `xp.real(t)` and use functions that NumPy defines for complex numbers.
 """
 
 import abc
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
 
 from bespoke_jax.core.checks import real
-from bespoke_jax.core.types import Arr, Times
+from bespoke_jax.schedules._arrays import AnyTimes, Pair, Values, as_times, namespace
 
 _STEP = 1e-100
 
-AnyTimes = Times | int | Int[Arr, " *times"] | np.number
-"""Arguments of any shape, `schedule(1)` too. Results have that shape and are floating:
-NumPy float64 for numbers and NumPy arrays, JAX arrays for JAX arrays."""
-
-
-def floating(value: jax.Array) -> jax.Array:
-    """Integer times as floating ones."""
-    inexact = jnp.issubdtype(value.dtype, jnp.inexact)
-    return value if inexact else value.astype(float)
-
 
 def _evaluate(formula, value):
-    if isinstance(value, jax.Array):
-        return formula(jnp, floating(value))
-    # Ends are honest infinities (nsr of CondOT at t=0), not accidents to warn about.
+    # Infinite ends (nsr of CondOT at t=0) are values, not accidents to warn about.
     with np.errstate(divide="ignore", over="ignore"):
-        return formula(np, np.array(value, np.float64))
+        return formula(namespace(value), as_times(value))
 
 
 def _complex_step(formula, t):
@@ -53,25 +39,25 @@ class ClosedForm(abc.ABC):
     """A Gaussian path; subclasses supply the formulas, each for a namespace `xp`."""
 
     @abc.abstractmethod
-    def _path(self, xp, t) -> Any: ...
+    def _path(self, xp, t) -> Pair: ...
 
     @abc.abstractmethod
-    def _nsr(self, xp, t) -> Any: ...
+    def _nsr(self, xp, t) -> Values: ...
 
     @abc.abstractmethod
-    def _log_snr(self, xp, t) -> Any: ...
+    def _log_snr(self, xp, t) -> Values: ...
 
     @abc.abstractmethod
-    def _time_at_nsr(self, xp, r) -> Any: ...
+    def _time_at_nsr(self, xp, r) -> Values: ...
 
     @abc.abstractmethod
-    def _time_at_log_snr(self, xp, l) -> Any: ...
+    def _time_at_log_snr(self, xp, l) -> Values: ...
 
-    def __call__(self, t: AnyTimes) -> tuple[Any, Any]:
+    def __call__(self, t: AnyTimes) -> Pair:
         """`(alpha, sigma)` at times t in [0, 1], of the shape of t."""
         return _evaluate(self._path, t)
 
-    def rates(self, t: AnyTimes) -> tuple[Any, Any]:
+    def rates(self, t: AnyTimes) -> Pair:
         """`(d alpha / dt, d sigma / dt)`, exact derivatives of `schedule(t)`.
 
         At t=1 the variance-preserving paths have d sigma / dt = -inf.
@@ -85,15 +71,15 @@ class ClosedForm(abc.ABC):
 
         return _evaluate(derivative, t)
 
-    def nsr(self, t: AnyTimes) -> Any:
+    def nsr(self, t: AnyTimes) -> Values:
         """Noise-to-signal ratio sigma / alpha, decreasing; may be inf at t=0."""
         return _evaluate(self._nsr, t)
 
-    def log_snr(self, t: AnyTimes) -> Any:
+    def log_snr(self, t: AnyTimes) -> Values:
         """Half log-SNR log(alpha / sigma) = -log(nsr), increasing."""
         return _evaluate(self._log_snr, t)
 
-    def time_at_nsr(self, value: AnyTimes) -> Any:
+    def time_at_nsr(self, value: AnyTimes) -> Values:
         """Exact inverse of `nsr`; a ratio beyond an end answers that end.
 
         Where nsr(0) is finite (VP, DiscreteVP, EDM), neighbouring float32 ratios are
@@ -102,7 +88,7 @@ class ClosedForm(abc.ABC):
         """
         return _evaluate(self._time_at_nsr, value)
 
-    def time_at_log_snr(self, value: AnyTimes) -> Any:
+    def time_at_log_snr(self, value: AnyTimes) -> Values:
         """Exact inverse of `log_snr`, with the limits of `time_at_nsr`."""
         return _evaluate(self._time_at_log_snr, value)
 
@@ -117,7 +103,7 @@ class RatioPath(ClosedForm):
         return self._time_at_nsr(xp, xp.exp(-l))
 
 
-def positive(path: Any, *names: str) -> None:
+def positive(path: object, *names: str) -> None:
     """Hold the named parameters of a path as Python numbers.
 
     Raises ValueError unless every one is a finite number above 0.

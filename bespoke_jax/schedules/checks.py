@@ -1,7 +1,6 @@
 """Does a schedule agree with itself: values, rates, ratios, inverses, host, device."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +8,8 @@ import numpy as np
 
 from bespoke_jax.core.checks import real
 from bespoke_jax.core.protocols import Schedule
-from bespoke_jax.schedules._host import on_host
+from bespoke_jax.schedules._arrays import Pair, Values
+from bespoke_jax.schedules.host import on_host
 
 _METHODS = ("__call__", "rates", "nsr", "log_snr", "time_at_nsr", "time_at_log_snr")
 # Off the round numbers at which paths in pieces are joined.
@@ -17,7 +17,7 @@ _TIMES = (np.arange(99) + 0.6180339887) / 99
 _DEVICE = 1e-3
 
 
-def check(schedule: Any, *, rtol: float | int = 1e-5) -> Schedule:
+def check(schedule: object, *, rtol: float | int = 1e-5) -> Schedule:
     """Return the schedule if its methods agree with each other, else say where not.
 
     At 99 times inside (0, 1), in this order: alpha and sigma are finite and not
@@ -37,7 +37,7 @@ def check(schedule: Any, *, rtol: float | int = 1e-5) -> Schedule:
     rtol = real("rtol", rtol, above=0)
     name = type(schedule).__name__
     missing = [m for m in _METHODS if not callable(getattr(schedule, m, None))]
-    if isinstance(schedule, type) or missing:
+    if isinstance(schedule, type) or missing or not isinstance(schedule, Schedule):
         raise ValueError(
             f"a schedule is an object with the methods {', '.join(_METHODS)}; {name} "
             f"lacks {', '.join(missing) or 'an instance: it is a class'}."
@@ -80,7 +80,7 @@ def _rates(schedule, t, rtol, h):
         _require(type(schedule).__name__, what, t, ok, quotients[0], x)
 
 
-def _device(schedule: Any, t: np.ndarray) -> None:
+def _device(schedule: Schedule, t: np.ndarray) -> None:
     name = type(schedule).__name__
     single = jnp.asarray(t, jnp.float32)
     for method in _METHODS:
@@ -106,7 +106,7 @@ def _device(schedule: Any, t: np.ndarray) -> None:
             _agree(name, f"{method} under jax.jit", argument, y, x, _DEVICE, floor=1)
 
 
-def _pair(schedule: Any, method: str, t: np.ndarray) -> tuple[Any, Any]:
+def _pair(schedule: Schedule, method: str, t: np.ndarray) -> Pair:
     got = _call(schedule, method, t)
     if not isinstance(got, tuple) or len(got) != 2:
         raise ValueError(
@@ -116,7 +116,7 @@ def _pair(schedule: Any, method: str, t: np.ndarray) -> tuple[Any, Any]:
     return got
 
 
-def _one(schedule: Any, method: str, t: np.ndarray) -> np.ndarray:
+def _one(schedule: Schedule, method: str, t: np.ndarray) -> np.ndarray:
     got = _call(schedule, method, t)
     if not isinstance(got, np.ndarray):
         raise ValueError(
@@ -126,8 +126,8 @@ def _one(schedule: Any, method: str, t: np.ndarray) -> np.ndarray:
     return got
 
 
-def _call(schedule: Any, method: str, t: np.ndarray) -> Any:
-    function: Callable[[Any], Any] = getattr(schedule, method)
+def _call(schedule: Schedule, method: str, t: np.ndarray) -> Values:
+    function: Callable[[np.ndarray], Values] = getattr(schedule, method)
     try:
         return on_host(function, t)
     except Exception as error:

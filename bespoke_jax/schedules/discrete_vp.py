@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax.core.checks import numbers
 from bespoke_jax.core.types import Arr
-from bespoke_jax.schedules._closed import AnyTimes, ClosedForm, floating
+from bespoke_jax.schedules._arrays import AnyTimes, Values, as_times, namespace
+from bespoke_jax.schedules._closed import ClosedForm
 
 _ROUNDING = 2.0**-24
 """Half of float32's spacing at 1: a time this close to a joint is that joint."""
@@ -32,9 +32,9 @@ class _Levels(NamedTuple):
 class _Place(NamedTuple):
     """A time as its nearest level and the decay from there."""
 
-    n: Any
-    d: Any  # T - T_n
-    ramp: Any  # below the last positive level of a zero-SNR path
+    n: Values
+    d: Values  # T - T_n
+    ramp: Values | None  # below the last positive level of a zero-SNR path
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,7 +99,7 @@ class DiscreteVP(ClosedForm):
         """The times inside (0, 1), (N - 1,), at which the rates jump, increasing."""
         return self._levels.t[-2:0:-1].copy()
 
-    def time(self, step: object) -> Any:
+    def time(self, step: object) -> Values:
         """Library time 1 - (k + 1) / N of the DDPM's integer steps k = 0..N-1.
 
         Raises ValueError for a step that is no integer or out of range.
@@ -115,18 +115,14 @@ class DiscreteVP(ClosedForm):
             )
         return self._levels.t[k + 1]
 
-    def step(self, t: AnyTimes) -> Any:
+    def step(self, t: AnyTimes) -> Values:
         """The DDPM's step k = N (1 - t) - 1, the inverse of `time`.
 
         Exactly an integer at a level, fractional between levels, -1 at t=1. As the
         clock of a network: `from_prediction(..., time=schedule.step)`.
         """
         N = len(self.alphas_bar)
-        if isinstance(t, jax.Array):
-            xp, t = jnp, floating(t)
-        else:
-            xp, t = np, np.asarray(t, np.float64)
-        n, off, _ = self._nearest(xp, t, N)
+        n, off, _ = self._nearest(namespace(t), as_times(t), N)
         return (n - 1) - N * off
 
     @property

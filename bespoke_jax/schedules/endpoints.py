@@ -12,46 +12,44 @@ Everything here works on NumPy arrays, JAX arrays and numbers alike; `data` and 
 also take the symbols of `core.tracing`.
 """
 
-import sys
-from types import ModuleType
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.schedules._arrays import AnyTimes, Pair, Values, namespace
 
 
 class Endpoints(NamedTuple):
     """A path at some times: alpha, sigma and their rates, shaped to multiply a state.
 
-    Here x_0 is the noise prediction epsilon; x and u are those of one evaluation.
+    Here x_0 is the noise prediction epsilon; x and u are those of one evaluation:
+    arrays, numbers or, for `data` and `noise`, symbols.
     """
 
-    alpha: Any
-    sigma: Any
-    d_alpha: Any
-    d_sigma: Any
+    alpha: Values
+    sigma: Values
+    d_alpha: Values
+    d_sigma: Values
 
     @property
-    def W(self) -> Any:
+    def W(self) -> Values:
         """sigma alpha' - alpha sigma'; infinite where a rate is (t=1 of VP paths)."""
         return self.sigma * self.d_alpha - self.alpha * self.d_sigma
 
-    def data(self, x: Any, u: Any) -> Any:
+    def data(self, x: Values, u: Values) -> Values:
         """x_1 = (sigma u - sigma' x) / W."""
         return (self.sigma * u - self.d_sigma * x) / self.W
 
-    def noise(self, x: Any, u: Any) -> Any:
+    def noise(self, x: Values, u: Values) -> Values:
         """x_0 = (alpha' x - alpha u) / W."""
         return (self.d_alpha * x - self.alpha * u) / self.W
 
     @property
-    def from_data(self) -> tuple[Any, Any]:
+    def from_data(self) -> Pair:
         """(beta, gamma) of u = beta x + gamma x_1: sigma' / sigma and W / sigma."""
         return self.d_sigma / self.sigma, self.W / self.sigma
 
     @property
-    def from_noise(self) -> tuple[Any, Any]:
+    def from_noise(self) -> Pair:
         """(beta, gamma) of u = beta x + gamma x_0: alpha' / alpha and -W / alpha."""
         return self.d_alpha / self.alpha, -self.W / self.alpha
 
@@ -59,15 +57,15 @@ class Endpoints(NamedTuple):
 class Change(NamedTuple):
     """A change of schedule: u_new(r, y) = growth y + gain u_old(t, y / scale)."""
 
-    scale: Any
+    scale: Values
     """s = sigma_new / sigma_old = alpha_new / alpha_old, where y(r) = s x(t)."""
-    growth: Any
+    growth: Values
     """s' / s, a rate in r."""
-    gain: Any
+    gain: Values
     """t' s, with t' = dt/dr."""
 
 
-def at(schedule: Schedule, t: Any) -> Endpoints:
+def at(schedule: Schedule, t: AnyTimes) -> Endpoints:
     """The values and rates of a schedule at times t, in the shape of t."""
     return Endpoints(*schedule(t), *schedule.rates(t))
 
@@ -96,11 +94,3 @@ def change(old: Endpoints, new: Endpoints) -> Change:
     gain = new.W / (scale * old.W)
     rate = pick((new.d_sigma, new.d_alpha)) - gain * pick((old.d_sigma, old.d_alpha))
     return Change(scale, rate / new_near, gain)
-
-
-def namespace(value: object) -> ModuleType:
-    """`jax.numpy` for a JAX array or tracer, NumPy for everything else."""
-    jax = sys.modules.get("jax")  # no JAX array exists before JAX is imported
-    if jax is not None and isinstance(value, jax.Array):
-        return jax.numpy
-    return np

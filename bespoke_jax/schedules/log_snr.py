@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from bespoke_jax.core.checks import shown
-from bespoke_jax.schedules._host import on_host
+from bespoke_jax.schedules._arrays import Values
+from bespoke_jax.schedules.host import on_host
 from bespoke_jax.schedules.path import Path
 
 
@@ -25,7 +25,7 @@ class LogSNR(Path):
     equations 2 and 3.
     """
 
-    gamma: Callable[[Any], Any]
+    gamma: Callable[[Values], Values]
 
     def __post_init__(self):
         if not callable(self.gamma) or isinstance(self.gamma, type):

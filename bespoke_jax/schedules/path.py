@@ -1,14 +1,14 @@
 """The base class of a user's own schedule."""
 
 import abc
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from bespoke_jax.schedules._closed import AnyTimes, floating
-from bespoke_jax.schedules._host import on_host
+from bespoke_jax.schedules._arrays import AnyTimes, Pair, Values, as_times, namespace
 from bespoke_jax.schedules._inverse import time_at
+from bespoke_jax.schedules.host import on_host
 
 
 class Path(abc.ABC):
@@ -37,11 +37,11 @@ class Path(abc.ABC):
     """
 
     @abc.abstractmethod
-    def alpha(self, t: Any) -> Any:
+    def alpha(self, t: Values) -> Values:
         """The weight of the data, from small or 0 to 1."""
 
     @abc.abstractmethod
-    def sigma(self, t: Any) -> Any:
+    def sigma(self, t: Values) -> Values:
         """The weight of the noise."""
 
     def _path(self, t):
@@ -59,32 +59,32 @@ class Path(abc.ABC):
         alpha, sigma = self._path(t)
         return jnp.log(alpha) - jnp.log(sigma)
 
-    def __call__(self, t: AnyTimes) -> tuple[Any, Any]:
+    def __call__(self, t: AnyTimes) -> Pair:
         """`(alpha, sigma)` at times t in [0, 1], of the shape of t."""
         return _evaluate(self._path, t)
 
-    def rates(self, t: AnyTimes) -> tuple[Any, Any]:
+    def rates(self, t: AnyTimes) -> Pair:
         """`(d alpha / dt, d sigma / dt)` by forward differentiation."""
         return _evaluate(self._rates, t)
 
-    def nsr(self, t: AnyTimes) -> Any:
+    def nsr(self, t: AnyTimes) -> Values:
         """Noise-to-signal ratio sigma / alpha, decreasing; may be inf at t=0."""
         return _evaluate(self._nsr, t)
 
-    def log_snr(self, t: AnyTimes) -> Any:
+    def log_snr(self, t: AnyTimes) -> Values:
         """Half log-SNR log(alpha / sigma) = -log(nsr), increasing."""
         return _evaluate(self._log_snr, t)
 
-    def time_at_nsr(self, value: AnyTimes) -> Any:
+    def time_at_nsr(self, value: AnyTimes) -> Values:
         """Inverse of `nsr`; a ratio beyond an end answers that end."""
         return _evaluate(lambda r: time_at(self._log_snr, -jnp.log(r)), value)
 
-    def time_at_log_snr(self, value: AnyTimes) -> Any:
+    def time_at_log_snr(self, value: AnyTimes) -> Values:
         """Inverse of `log_snr`; a value beyond an end answers that end."""
         return _evaluate(lambda l: time_at(self._log_snr, l), value)
 
 
 def _evaluate(formula, value):
-    if isinstance(value, jax.Array):
-        return formula(floating(value))
-    return on_host(lambda t: formula(jnp.asarray(t)), value)
+    if namespace(value) is np:
+        return on_host(lambda t: formula(jnp.asarray(t)), value)
+    return formula(as_times(value))

@@ -1,7 +1,6 @@
 """Schedules as plain records, for files that never execute anything."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ _KNOWN: dict[str, type] = {
 }
 
 
-def to_dict(schedule: Any) -> dict[str, Any]:
+def to_dict(schedule: object) -> dict[str, object]:
     """{"name": ..., its fields}: text, numbers, lists, and dicts of inner schedules.
 
     The name is that of the class, and `from_dict` gives an equal object back for the
@@ -44,7 +43,7 @@ def to_dict(schedule: Any) -> dict[str, Any]:
     return {"name": name, **{f.name: _plain(getattr(schedule, f.name)) for f in fields}}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Schedule):
         return to_dict(value)
     if isinstance(value, tuple):
@@ -83,7 +82,7 @@ def from_dict(record: object) -> Schedule:
         ) from None
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> object:
     if isinstance(value, dict):
         return from_dict(value)
     return tuple(value) if isinstance(value, list) else value

@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-import jax
 import numpy as np
 
 from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.core.protocols import Schedule
-from bespoke_jax.schedules._closed import AnyTimes, positive
+from bespoke_jax.schedules._arrays import AnyTimes, Pair, Values, as_times
+from bespoke_jax.schedules._closed import positive
+from bespoke_jax.schedules.host import joints
 
 
 @dataclass(frozen=True)
@@ -33,42 +33,32 @@ class Scaled:
         positive(self, "sigma_0")
 
     @property
-    def joints(self) -> Any:
+    def joints(self) -> np.ndarray:
         """Times at which the rates of the base path jump."""
         return joints(self.base)
 
-    def __call__(self, t: AnyTimes) -> tuple[Any, Any]:
+    def __call__(self, t: AnyTimes) -> Pair:
         """`(alpha, sigma_0 sigma)` of the base path."""
         alpha, sigma = self.base(t)
         return alpha, self.sigma_0 * sigma
 
-    def rates(self, t: AnyTimes) -> tuple[Any, Any]:
+    def rates(self, t: AnyTimes) -> Pair:
         """`(d alpha / dt, d sigma / dt)`."""
         d_alpha, d_sigma = self.base.rates(t)
         return d_alpha, self.sigma_0 * d_sigma
 
-    def nsr(self, t: AnyTimes) -> Any:
+    def nsr(self, t: AnyTimes) -> Values:
         """Noise-to-signal ratio sigma / alpha."""
         return self.sigma_0 * self.base.nsr(t)
 
-    def log_snr(self, t: AnyTimes) -> Any:
+    def log_snr(self, t: AnyTimes) -> Values:
         """Half log-SNR log(alpha / sigma)."""
         return self.base.log_snr(t) - math.log(self.sigma_0)
 
-    def time_at_nsr(self, value: AnyTimes) -> Any:
+    def time_at_nsr(self, value: AnyTimes) -> Values:
         """Inverse of `nsr`."""
         return self.base.time_at_nsr(as_times(value) / self.sigma_0)
 
-    def time_at_log_snr(self, value: AnyTimes) -> Any:
+    def time_at_log_snr(self, value: AnyTimes) -> Values:
         """Inverse of `log_snr`."""
         return self.base.time_at_log_snr(as_times(value) + math.log(self.sigma_0))
-
-
-def joints(schedule: Any) -> np.ndarray:
-    """The times inside (0, 1) at which a schedule says that its rates jump."""
-    return np.asarray(getattr(schedule, "joints", ()), np.float64)
-
-
-def as_times(value: AnyTimes) -> jax.Array | np.ndarray:
-    """JAX arrays as they are, anything else in NumPy float64."""
-    return value if isinstance(value, jax.Array) else np.asarray(value, np.float64)

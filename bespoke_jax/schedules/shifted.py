@@ -1,14 +1,14 @@
 """A path run through in shifted time: models trained on shifted noise levels."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.core.protocols import Schedule
-from bespoke_jax.schedules._closed import AnyTimes, positive
-from bespoke_jax.schedules.scaled import as_times, joints
+from bespoke_jax.schedules._arrays import AnyTimes, Pair, Values, as_times
+from bespoke_jax.schedules._closed import positive
+from bespoke_jax.schedules.host import joints
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Shifted:
         positive(self, "shift")
 
     @property
-    def joints(self) -> Any:
+    def joints(self) -> np.ndarray:
         """Times at which the rates of the base path jump."""
         return np.asarray(self._from_base(joints(self.base)))
 
@@ -45,29 +45,29 @@ class Shifted:
     def _from_base(self, v):
         return self.shift * v / (1 + (self.shift - 1) * v)
 
-    def __call__(self, t: AnyTimes) -> tuple[Any, Any]:
+    def __call__(self, t: AnyTimes) -> Pair:
         """`(alpha, sigma)` of the base path at v(t)."""
         return self.base(self._to_base(as_times(t)))
 
-    def rates(self, t: AnyTimes) -> tuple[Any, Any]:
+    def rates(self, t: AnyTimes) -> Pair:
         """`(d alpha / dt, d sigma / dt)`, with dv/dt = s / (t + s (1 - t))^2."""
         t = as_times(t)
         d_alpha, d_sigma = self.base.rates(self._to_base(t))
         slope = self.shift / (t + self.shift * (1 - t)) ** 2
         return slope * d_alpha, slope * d_sigma
 
-    def nsr(self, t: AnyTimes) -> Any:
+    def nsr(self, t: AnyTimes) -> Values:
         """Noise-to-signal ratio sigma / alpha."""
         return self.base.nsr(self._to_base(as_times(t)))
 
-    def log_snr(self, t: AnyTimes) -> Any:
+    def log_snr(self, t: AnyTimes) -> Values:
         """Half log-SNR log(alpha / sigma)."""
         return self.base.log_snr(self._to_base(as_times(t)))
 
-    def time_at_nsr(self, value: AnyTimes) -> Any:
+    def time_at_nsr(self, value: AnyTimes) -> Values:
         """Inverse of `nsr`."""
-        return self._from_base(self.base.time_at_nsr(value))
+        return self._from_base(self.base.time_at_nsr(as_times(value)))
 
-    def time_at_log_snr(self, value: AnyTimes) -> Any:
+    def time_at_log_snr(self, value: AnyTimes) -> Values:
         """Inverse of `log_snr`."""
-        return self._from_base(self.base.time_at_log_snr(value))
+        return self._from_base(self.base.time_at_log_snr(as_times(value)))

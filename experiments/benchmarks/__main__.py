@@ -1,12 +1,12 @@
-"""All benchmarks in turn: this is the one command.
+"""All benchmarks in turn, with one command.
 
     uv run python -m experiments.benchmarks
     uv run python -m experiments.benchmarks --only overhead memory
     uv run --group peers python -m experiments.benchmarks
 
-Each is a module of this folder that also runs alone, and writes its own block of
-README.md. Two of them compare with other programs; where these are not installed they
-are left out, and a line says so.
+Each is a study in a folder of its own that also runs alone. Two of them compare with
+other programs; where these are not installed they are left out, with a line that says
+so.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import tyro
+
+from experiments.harness import command
 
 BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> other programs it needs
     "overhead": (),
@@ -50,8 +52,10 @@ def main(config: Config) -> None:
             )
             continue
         print(f"{name}:", flush=True)
-        module = import_module(f"experiments.benchmarks.{name}")
-        module.main(module.Config())
+        package = f"experiments.benchmarks.{name}"
+        page = import_module(f"{package}.page")
+        command.measure(package, page.Config())
+        page.write(page.Config())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A machine's speed drifts by more than what is to be measured. So programs are ti
 turn, round after round, and compared within a round: the quotients are what counts.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,11 @@ import jax
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 from tqdm import tqdm
+
+
+def cores() -> int:
+    """Cores that this process may use, 1 where the platform does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -59,7 +65,7 @@ def peak(program: Any) -> int:
 def without_cache() -> Iterator[None]:
     """Nothing is compiled from, or into, the persistent cache, whatever is set."""
     # A process asks only once whether there is a cache: `reset_cache` forgets that.
-    before = jax.config.jax_enable_compilation_cache
+    before = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()
     try:

@@ -8,6 +8,7 @@ up to a pixel and noised. The 64 numbers before the last layer are the features.
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -48,33 +49,46 @@ class Classifier(nn.Module):
         return features, nn.Dense(models.CLASSES)(features)
 
 
+@jax.jit
+def outputs(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Features and class logits of images."""
+    found: Any = Classifier().apply({"params": params}, x)
+    return found
+
+
 @lru_cache
-def features():
-    """images -> features `(count, 64)`, NumPy float64, by the committed weights."""
-    params, _ = weights.read(FILE.read_bytes())
-    apply = jax.jit(lambda x: Classifier().apply({"params": params}, x)[0])
+def trained() -> Any:
+    """The committed weights."""
+    return weights.read(FILE.read_bytes()).params
 
-    def of(images) -> np.ndarray:
-        parts = (apply(images[i : i + 512]) for i in range(0, len(images), 512))
-        return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
-    return of
+def features(images: Any) -> np.ndarray:
+    """Features `(count, 64)` of images in float64."""
+    parts = (images[i : i + 512] for i in range(0, len(images), 512))
+    found = (outputs(trained(), jnp.asarray(part))[0] for part in parts)
+    return np.concatenate([np.asarray(part, np.float64) for part in found])
+
+
+def classes(images: Any) -> np.ndarray:
+    """The classes `(count,)` that the classifier sees in images."""
+    return np.argmax(outputs(trained(), jnp.asarray(images))[1], axis=-1)
 
 
 @lru_cache
 def data_features() -> np.ndarray:
     """Features of all digits of the data set."""
     digits = data.load()
-    return features()(np.concatenate([digits.train, digits.validation]))
+    return features(np.concatenate([digits.train, digits.validation]))
 
 
-def frechet(images) -> float:
+def frechet(images: Any) -> float:
     """Frechet distance of the features of samples to those of the data set."""
-    return bj.metrics.frechet(features()(images), data_features())
+    return bj.metrics.frechet(features(images), data_features())
 
 
 @partial(jax.jit, static_argnums=0)
-def train(config: Config, params, images, labels):
+def train(config: Config, params: Any, images: jax.Array, labels: jax.Array) -> Any:
+    """The weights after AdamW with cosine decay, from initial ones."""
     rate = optax.cosine_decay_schedule(config.learning_rate, config.iterations)
     tx = optax.adamw(rate, weight_decay=config.weight_decay)
 
@@ -89,7 +103,7 @@ def train(config: Config, params, images, labels):
         x = x + config.noise * jax.random.normal(k_n, x.shape)
 
         def loss(params):
-            _, logits = Classifier().apply({"params": params}, x)
+            _, logits = outputs(params, x)
             cross = optax.softmax_cross_entropy_with_integer_labels
             return cross(logits, labels[index]).mean()
 
@@ -107,7 +121,7 @@ def main(config: Config) -> None:
     params = train(
         config, params, jnp.asarray(digits.train), jnp.asarray(digits.train_labels)
     )
-    _, logits = Classifier().apply({"params": params}, digits.validation)
+    _, logits = outputs(params, jnp.asarray(digits.validation))
     right = np.argmax(logits, axis=-1) == digits.validation_labels
     record = {**asdict(config), "held_out_accuracy": float(right.mean())}
     FILE.parent.mkdir(exist_ok=True)

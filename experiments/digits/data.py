@@ -1,6 +1,6 @@
 """scikit-learn's handwritten digits: 1797 images of 8x8 pixels, on [-1, 1]."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -23,7 +23,7 @@ def load(*, size: int = 8, held_out: float = 0.1, seed: int = 0) -> Digits:
     `held_out` is the fraction kept for validation; `seed` draws which. A `size` other
     than 8 interpolates linearly.
     """
-    archive = load_digits()
+    archive: Any = load_digits()
     images = archive.images.astype(np.float32)[..., None] / 8 - 1
     labels = archive.target.astype(np.int32)
     if size != 8:

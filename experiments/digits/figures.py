@@ -1,33 +1,32 @@
-"""Draws what training gave: `uv run python -m experiments.digits.figures`.
+"""Draws the result of training: `uv run python -m experiments.digits.figures`.
 
-`training.png`, the loss curves of `training.json`, and `samples.png`, digits of the
-models from the same noise by 50 steps of RK4 (200 evaluations), far more than any
-solver under study, so that what is seen is the models and not a solver's error.
+`training.png` has the loss curves of `training.json`, `samples.png` digits of the
+models from the same noise by 50 steps of RK4 (200 evaluations): far more than any
+solver under study, so that the figure shows the models and not a solver's error.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import matplotlib
 import numpy as np
 import tyro
 
 import bespoke_jax as bj
+from experiments import harness
 from experiments.digits import data, models
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first)
+from experiments.harness import figures
 
 HERE = Path(__file__).parent
 LABELS = {
     "fm_ot": "FM-OT: velocity, CondOT path",
     "fm_cs": "FM/v-CS: velocity, Cosine path",
     "eps_vp": "eps-VP: noise, VP path",
+    "edm": "EDM: preconditioned, VE path",
     "fm_ot_class": "FM-OT given the class 0 .. 9, 0 .. 9, ...",
-    "fm_ot_16": "FM-OT of digits upscaled to 16x16 (other noise)",
+    "fm_ot_16": "FM-OT of digits at 16x16 (other noise)",
 }
 
 
@@ -43,39 +42,29 @@ class Config:
     seed: int = 0
 
 
-def training(log: dict) -> plt.Figure:
+def training(log: dict[str, Any], path: Path) -> None:
     """Loss against iteration, a panel per model: their losses have different units."""
-    width = 2.9 * len(log)
-    figure, axes = plt.subplots(1, len(log), figsize=(width, 3), layout="constrained")
-    for axis, (name, entry) in zip(axes, log.items(), strict=True):
-        curve = entry["curve"]
+    figure, axes = figures.panels(2, 3, (9, 6))
+    for axis, (name, label) in zip(axes.flat, LABELS.items(), strict=True):
+        curve = log[name]["curve"]
         thousands = np.array(curve["iteration"]) / 1000
         minutes = curve["seconds"][-1] / 60
         axis.plot(thousands, curve["train"], ":", color="0.45", label="training batch")
         axis.plot(
-            thousands,
-            curve["validation"],
-            color="black",
+            thousands, curve["validation"], color="black",
             label="held-out digits, averaged weights",
-        )
-        axis.set_title(f"{LABELS[name]}\n{minutes:.0f} min of training", fontsize=9)
-        axis.set_xlabel("iterations (thousands)", fontsize=9)
-        axis.set_yscale("log")
+        )  # fmt: skip
+        figures.decorate(axis, xlabel="iterations (thousands)", yscale="log")
+        axis.set_title(f"{label}\n{minutes:.0f} min of training", fontsize=8)
         low, high = min(curve["validation"]), curve["validation"][0]
         axis.set_ylim(0.85 * low, 1.1 * high)
         axis.yaxis.set_major_formatter("{x:.2g}")
         axis.yaxis.set_minor_formatter("{x:.2g}")
         axis.tick_params(which="both", labelsize=7)
-        axis.grid(alpha=0.3, which="both")
-    axes[0].set_ylabel("mean squared error per pixel", fontsize=9)
-    figure.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=2,
-        frameon=False,
-        fontsize=9,
-    )
-    return figure
+    for axis in axes[:, 0]:
+        axis.set_ylabel("mean squared error per number", fontsize=9)
+    figures.legend(figure, axes[0], 2)
+    figures.save(figure, path)
 
 
 def draw(config: Config) -> dict[str, np.ndarray]:
@@ -84,42 +73,34 @@ def draw(config: Config) -> dict[str, np.ndarray]:
     sheets = {"held-out digits of the data set": data.load().validation[:count]}
     for name, label in LABELS.items():
         model = models.load(name)
-        solver = bj.solvers.rk4(steps=config.steps, end=model.end)
+        solver = bj.solvers.construct("rk4", 4 * config.steps, end=model.end)
         x0, c = bj.model.noise(model, jax.random.key(config.seed), count)
         c = c if c is None else jnp.arange(count) % models.CLASSES
         sheets[label] = np.asarray(bj.sample(model.field, solver, x0, c=c))
     return sheets
 
 
-def samples(sheets: dict[str, np.ndarray], rows: int) -> plt.Figure:
+def samples(sheets: dict[str, np.ndarray], rows: int, path: Path) -> None:
     """One sheet of images under another; place (i, j) is the same noise in each."""
-    figure, axes = plt.subplots(
-        len(sheets), 1, figsize=(8, 1.75 * len(sheets)), layout="constrained"
-    )
-    for axis, (label, images) in zip(axes, sheets.items(), strict=True):
+    figure, axes = figures.panels(len(sheets), 1, (8, 1.75 * len(sheets)))
+    for axis, (label, images) in zip(axes[:, 0], sheets.items(), strict=True):
         side = images.shape[1]
         grid = images.reshape(rows, -1, side, side)
         gap = side // 8
         space = ((0, 0), (0, 0), (gap, gap), (gap, gap))
         grid = np.pad(grid, space, constant_values=np.nan)
         sheet = grid.transpose(0, 2, 1, 3).reshape(rows * (side + 2 * gap), -1)
-        shades = matplotlib.colormaps["gray_r"].with_extremes(bad="0.7")
-        axis.imshow(sheet, cmap=shades, vmin=-1, vmax=1)
+        figures.sheet(axis, sheet, low=-1, high=1)
         axis.set_title(label, fontsize=9, loc="left", pad=3)
         axis.set_axis_off()
-    figure.supxlabel(
-        "One place in the 8x8 sheets of models is one draw of noise. White -1 to"
-        " black 1.",
-        fontsize=9,
-    )
-    return figure
+    note = "One place in the 8x8 sheets of models is one draw of noise."
+    figure.supxlabel(f"{note} White -1 to black 1.", fontsize=9)
+    figures.save(figure, path)
 
 
 def main(config: Config) -> None:
-    training(json.loads(config.log.read_text())).savefig(
-        config.out / "training.png", dpi=130
-    )
-    samples(draw(config), config.rows).savefig(config.out / "samples.png", dpi=130)
+    training(harness.load(config.log), config.out / "training.png")
+    samples(draw(config), config.rows, config.out / "samples.png")
 
 
 if __name__ == "__main__":

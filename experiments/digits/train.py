@@ -25,6 +25,7 @@ import tyro
 from tqdm import tqdm
 
 from bespoke_jax.demo import weights
+from experiments import harness
 from experiments.digits import data, models
 
 HERE = Path(__file__).parent
@@ -218,8 +219,8 @@ def main(config: Config) -> None:
         raise SystemExit(f"models are {', '.join(models.RECIPES)}; got {unknown}")
     for name in config.models:
         result = train(name, config)
-        log = json.loads(config.log.read_text()) if config.log.exists() else {}
-        config.log.write_text(json.dumps({**log, name: result}, indent=1) + "\n")
+        log = harness.load(config.log) if config.log.exists() else {}
+        harness.save(config.log, {**log, name: result})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Solves for the ground truth that the digits experiments share, ahead of them.
+"""Solves for the ground truth that the digits studies share, ahead of them.
 
     uv run python -m experiments.digits.truth --models fm_ot
 
-Optional: each experiment solves for what it misses. Two of these commands side by side,
-each on a core of its own, finish sooner than one on two cores.
+Optional: each study solves for what it needs and does not find. Two such commands at
+the same time, each on a core of its own, finish sooner than one on two cores.
 """
 
 from dataclasses import dataclass

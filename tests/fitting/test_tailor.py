@@ -10,8 +10,9 @@ from jax.flatten_util import ravel_pytree
 from oracles import field, random_mixture
 
 import bespoke_jax as bj
+from bespoke_jax.fields.analytic import Mixture
 from bespoke_jax.fitting import gauss_newton
-from bespoke_jax.metrics.order import Mixture, end_point
+from bespoke_jax.metrics.problems import end_point
 from bespoke_jax.reference.paths import Stats
 
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3

@@ -10,7 +10,8 @@ import bespoke_jax as bj
 from bespoke_jax import card, solvers
 from bespoke_jax.cli import main
 from bespoke_jax.families import scale_time
-from bespoke_jax.metrics.order import Mixture, end_point, run
+from bespoke_jax.fields.analytic import Mixture
+from bespoke_jax.metrics.problems import end_point, run
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "golden.json").read_text())
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3

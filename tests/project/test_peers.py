@@ -5,7 +5,6 @@ side of every pair. The second runs a few pairs; it skips where the `peers` depe
 group is not installed.
 """
 
-import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,13 +15,16 @@ import numpy as np
 import pytest
 
 import bespoke_jax as bj
-from experiments.benchmarks import ground_truth_page, peers_page
-from experiments.benchmarks.peer_pairs import COND_OT, PAIRS
+from experiments import harness
+from experiments.benchmarks.ground_truth import page as ground_truth_page
+from experiments.benchmarks.peers import page as peers_page
+from experiments.benchmarks.peers.pairs import COND_OT, PAIRS
 from experiments.mixture import fields
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "benchmarks"
-PEERS = json.loads((FOLDER / "peers.json").read_text())
-TRUTH = json.loads((FOLDER / "ground_truth.json").read_text())
+PEERS, TRUTH = (
+    harness.load(FOLDER / name / "results.json") for name in ("peers", "ground_truth")
+)
 ROWS = {row["pair"]: row for row in PEERS["rows"]}
 PROGRAMS = ("torch", "diffusers", "torchdiffeq", "flow_matching", "azula")
 MISSING = [name for name in PROGRAMS if find_spec(name) is None]
@@ -80,15 +82,15 @@ def test_ours_was_at_least_five_times_faster():
 
 
 def test_pages_say_what_was_measured():
-    page = (FOLDER / "README.md").read_text()
+    page = (FOLDER / "peers" / "README.md").read_text()
     block = page.split("<!-- peers: begin -->")[1].split("<!-- peers: end -->")[0]
+    truth = (FOLDER / "ground_truth" / "README.md").read_text()
     for pair in PAIRS:
         assert f"| {peers_page.label(pair)} |" in block
         assert pair.why in block
-    for word in (PEERS["machine"], TRUTH["machine"]):
-        assert word in page
+    assert PEERS["machine"] in page and TRUTH["machine"] in truth
     for method in ground_truth_page.LABELS.values():
-        assert f"| {method} |" in page
+        assert f"| {method} |" in truth
 
 
 def test_ground_truth_was_taken_at_its_tolerance():
@@ -115,7 +117,7 @@ def test_ours_is_built_without_the_programs():
 
 @needs_programs
 def test_both_fields_agree():
-    from experiments.benchmarks import peers
+    from experiments.benchmarks.peers import measure as peers
 
     assert peers.Problem(peers.Config(noises=64, batches=(64,))).check() < 1e-5
 
@@ -125,15 +127,15 @@ def test_both_fields_agree():
 def test_a_pair_agrees(name):
     torch = pytest.importorskip("torch")
 
-    from experiments.benchmarks import peer_programs
+    from experiments.benchmarks.peers import programs
 
     pair = next(pair for pair in PAIRS if pair.name == name)
     mixture = fields.random_mixture(0, dim=8, modes=6, std=0.15)
     noise = np.asarray(jax.random.normal(jax.random.key(3), (64, 8)), np.float64)
-    torch_field = peer_programs.Field(mixture)
+    torch_field = programs.Field(mixture)
     torch_field.counting = True
     with torch.inference_mode():
-        program = peer_programs.prepare(pair, torch_field, 8)
+        program = programs.prepare(pair, torch_field, 8)
         start = torch.tensor(program.start * noise, dtype=torch.float32)
         theirs = program.last * program.solve(start).numpy()
     x = jnp.asarray(program.first * noise, jnp.float32)
@@ -147,14 +149,14 @@ def test_a_pair_agrees(name):
 def test_the_network_in_torch_is_that_in_flax():
     torch = pytest.importorskip("torch")
 
-    from experiments.benchmarks import ground_truth, torch_unet
+    from experiments.benchmarks.ground_truth import measure, torch_unet
 
     model = bj.demo.load("fm_ot")
     x0, _ = bj.model.noise(model, jax.random.key(0), 4)
     network = torch_unet.load(model.field)
     with torch.inference_mode():
-        assert ground_truth.check(model.field, network, x0) < 1e-5
+        assert measure.check(model.field, network, x0) < 1e-5
         with torch.no_grad():
             network.first.bias += 0.1
         with pytest.raises(RuntimeError, match="networks differ"):
-            ground_truth.check(model.field, network, x0)
+            measure.check(model.field, network, x0)

@@ -14,7 +14,7 @@ from bespoke_jax import metrics, model, report, solvers
 from bespoke_jax.metrics import Point, Summary
 from bespoke_jax.reference.paths import Certificate, Paths, take
 from bespoke_jax.report.advice import best, cautions, on_front, recommend, told_apart
-from experiments import browser
+from experiments.harness import browser
 
 
 def point(name, nfe, errors, flips=0.0) -> Point:

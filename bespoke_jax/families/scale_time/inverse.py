@@ -16,6 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.rows import advance
 from bespoke_jax.core.solver import Solver, canonical
 from bespoke_jax.families.scale_time.nodes import (
     Nodes,
@@ -29,15 +30,14 @@ from bespoke_jax.families.scale_time.nodes import (
 def step_coefficients(times: Any, rows: Solver) -> dict[str, Any]:
     """The coefficients of stacked one-step solvers, by the names above."""
     n, stages = rows.t.shape
-    start = jnp.concatenate([jnp.ones((n, 1)), jnp.zeros((n, stages))], axis=1)
-    states = [start]  # (n, 1 + stages) weights on x_i and the step's velocities
+    # (n, 1 + stages) weights on x_i and the step's velocities
+    start, *velocities = jnp.broadcast_to(
+        jnp.eye(1 + stages)[:, None], (1 + stages, n, 1 + stages)
+    )
+    states = [start]
     for k in range(stages):
-        new = rows.a[:, k, None] * start
-        for lag in range(min(rows.p.shape[2], k + 1)):
-            new = new + rows.p[:, k, lag, None] * states[k - lag]
-        for lag in range(min(rows.q.shape[2], k + 1)):
-            new = new.at[:, 1 + k - lag].add(rows.q[:, k, lag])
-        states.append(new)
+        row = (rows.a[:, k], rows.p[:, k], rows.q[:, k])
+        states.append(advance(*row, start, states, velocities[: k + 1]))
     form = jnp.stack(states[1:], axis=1)
     return {"t": times, **_named(form[..., 0], form[..., 1:])}
 
