@@ -17,11 +17,11 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from bespoke_jax.core.batches import batches
+from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.counting import Passes, passes
 from bespoke_jax.core.norms import rms
 from bespoke_jax.core.sample import sample
 from bespoke_jax.families import Family
-from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.fitting.splits import Split
 from bespoke_jax.reference.paths import Paths, take
 

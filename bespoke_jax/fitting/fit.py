@@ -21,12 +21,11 @@ from tqdm import tqdm
 
 from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core import checks
+from bespoke_jax.core.budget import Budget, TooLittle
 from bespoke_jax.core.calls import INDEPENDENCE_COST, as_field, check_independent
 from bespoke_jax.core.solver import Solver, validate
-from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.families import Family
 from bespoke_jax.fitting import identity, losses
-from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.fitting.descent import (
     History,
     Run,

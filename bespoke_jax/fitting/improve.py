@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from bespoke_jax.core.budget import Budget
 from bespoke_jax.families import Family
 from bespoke_jax.fitting import gauss_newton
-from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.fitting.candidates import Dropped
 from bespoke_jax.fitting.journal import Journal
 from bespoke_jax.reference.paths import Paths, take

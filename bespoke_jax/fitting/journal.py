@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bespoke_jax.cards.checkpoint import Checkpoints
-from bespoke_jax.fitting.budget import Budget
+from bespoke_jax.core.budget import Budget
 
 
 class Journal:

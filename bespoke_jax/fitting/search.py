@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from bespoke_jax.core.budget import TooLittle
 from bespoke_jax.core.solver import Solver
-from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.families import Family
 from bespoke_jax.fitting.candidates import Candidate, Dropped
 from bespoke_jax.fitting.fit import History

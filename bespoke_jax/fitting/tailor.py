@@ -20,6 +20,7 @@ import numpy as np
 
 from bespoke_jax import fields
 from bespoke_jax.core import checks
+from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.core.fingerprint import fingerprint
 from bespoke_jax.core.protocols import Schedule
@@ -28,7 +29,6 @@ from bespoke_jax.core.types import Conditioning
 from bespoke_jax.families import nonstationary
 from bespoke_jax.families.family import check_interval
 from bespoke_jax.fitting import gauss_newton, identity
-from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.fitting.candidates import candidates
 from bespoke_jax.fitting.improve import JUDGES, Problem
 from bespoke_jax.fitting.journal import Journal

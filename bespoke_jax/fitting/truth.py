@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from bespoke_jax import reference
+from bespoke_jax.core.budget import Budget, TooLittle
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
-from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.core.types import Conditioning
 from bespoke_jax.fitting import identity
-from bespoke_jax.fitting.budget import Budget
 from bespoke_jax.reference.paths import Paths
 
 _SHARE = 0.5  # of the budget

@@ -16,12 +16,13 @@ import numpy as np
 
 from bespoke_jax import fields
 from bespoke_jax.core.batches import batch_shape, filled, place_like, rows
+from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
 from bespoke_jax.core.types import Conditioning
 from bespoke_jax.reference import certificate as certifying
 from bespoke_jax.reference import rounding as noise
 from bespoke_jax.reference.adaptive import PER_STEP, Solved, slopes_at
-from bespoke_jax.reference.budget import Budget
+from bespoke_jax.reference.allowance import Allowance
 from bespoke_jax.reference.certificate import Check
 from bespoke_jax.reference.knots import MOST, choose, fine_times
 from bespoke_jax.reference.paths import Certificate, Paths, Stats
@@ -61,6 +62,18 @@ class Samples(NamedTuple):
         return filled(tuple(self), start, stop, batch_shape(tuple(self), shape))
 
 
+class Request(NamedTuple):
+    """What a caller of `reference.solve` wants to know."""
+
+    problem: Problem
+    samples: Samples
+    times: np.ndarray
+    """(m,) times of the field at which states are wanted, from start to end."""
+    dense: bool
+    """Whether states and slopes at knots are wanted instead."""
+    batch_size: int
+
+
 class Look(NamedTuple):
     """What a few evaluations say about a field."""
 
@@ -91,13 +104,13 @@ class Part(NamedTuple):
     slopes: Any = None
 
 
-def look_at(problem: Problem, samples: Samples) -> Look:
+def look_at(request: Request) -> Look:
     """Refuse a field that breaks its contract; measure its rounding noise.
 
     Raises:
         ValueError: samples that notice each other, or velocities that are not finite.
     """
-    x0, c = samples
+    problem, (x0, c) = request.problem, request.samples
     interval = (problem.start, problem.end)
     fields.check_end(problem.field, problem.end)
     check_independent(problem.field, x0, c, *interval)
@@ -118,59 +131,47 @@ def look_at(problem: Problem, samples: Samples) -> Look:
 
 
 def pilots(
-    problem: Problem,
-    samples: Samples,
-    look: Look,
-    times: np.ndarray,
-    dense: bool,
-    budget: Budget,
-    cached: Cached,
+    request: Request, look: Look, allowance: Allowance, cached: Cached
 ) -> Pilots:
     """Scouts, knots and the check, or what an interrupted run has saved of them."""
 
+    budget, dense = allowance.budget, request.dense
+
     def compute() -> list[Any]:
-        if not (dense or budget.bounded):
-            many, limit = budget.pilots(min(PILOTS, samples.size), 0)
-            x, c = rows(tuple(samples), slice(0, many))
-            made = certifying.check(
-                problem, x, c, times, double=look.double, limit=limit
-            )
-            return [times, made.states, np.array([made.evaluations, 0.0])]
-        return _scouted(problem, samples, look, times, dense, budget)
+        if dense or budget.bounded:
+            return _scouted(request, look, allowance)
+        problem, samples, times, *_ = request
+        many, limit = allowance.pilots(min(PILOTS, samples.size), 0)
+        x, c = rows(tuple(samples), slice(0, many))
+        made = certifying.check(problem, x, c, times, double=look.double, limit=limit)
+        return [times, made.states, np.array([made.evaluations, 0.0])]
 
     kept = cached(0, compute)
     at, states, numbers = kept[:3]
-    budget.spend(int(numbers[0]))
+    budget.pay(int(numbers[0]))
     parts: list[Part] = []
+    if len(kept) > 3:
+        budget.pay(int(kept[3].sum()))
     if len(kept) > 3 and budget.bounded:
-        budget.learn(kept[3])
-        budget.spend(int(kept[3].sum()))
+        allowance.learn(kept[3])
         if not dense:
             parts.append(Part(kept[4], kept[3]))
-    elif len(kept) > 3:
-        budget.spend(int(kept[3].sum()))
     check = Check(states, int(numbers[0]), look.double)
     interpolation = float(numbers[1]) if dense else None
     return Pilots(at, check, interpolation, parts)
 
 
-def _scouted(
-    problem: Problem,
-    samples: Samples,
-    look: Look,
-    times: np.ndarray,
-    dense: bool,
-    budget: Budget,
-) -> list[Any]:
+def _scouted(request: Request, look: Look, allowance: Allowance) -> list[Any]:
     """[times, states of the check, (evaluations, interpolation), costs, states]."""
-    many, limit = budget.paths(min(PILOTS, samples.size))
+    problem, samples, times, dense, _ = request
+    many, limit = allowance.paths(min(PILOTS, samples.size))
     x, c = samples.cut(0, many, many)
     scouts = integrate(problem, x, c, times, limit=limit)
     scouts = jax.tree.map(lambda leaf: leaf[:many], scouts)
-    _refuse_what_is_cut(problem, scouts, budget, limit)
+    _refuse_what_is_cut(problem, scouts, allowance, limit)
     costs = np.asarray(scouts.evaluations)
     # A trial of what the caller notes down: the pilots are chosen by it.
-    trial = budget.after(costs)
+    trial = allowance.after(costs)
     few, limit = trial.pilots(min(PILOTS, samples.size), MOST + 1 if dense else 0)
     x, c = rows(tuple(samples), slice(0, few))
     if dense:
@@ -185,7 +186,7 @@ def _scouted(
         return [times, check.states, numbers, costs, np.asarray(scouts.states)]
     good = np.isfinite(check.states).reshape(few, -1).all(1)
     if not good.any():
-        budget.refuse(2 * int(costs.max()), MOST + 1)
+        allowance.refuse(2 * int(costs.max()), MOST + 1)
     states = check.states[good]
     knots, error, spent = choose(
         problem.field,
@@ -200,7 +201,7 @@ def _scouted(
 
 
 def _refuse_what_is_cut(
-    problem: Problem, scouts: Solved, budget: Budget, limit: int
+    problem: Problem, scouts: Solved, allowance: Allowance, limit: int
 ) -> None:
     bad = ~np.asarray(scouts.ok)
     if not bad.any():
@@ -209,40 +210,36 @@ def _refuse_what_is_cut(
     if not (bad & (costs + PER_STEP + 1 > limit)).any():
         raise_on_failure(problem, scouts, 0)
     share = np.maximum(reached(problem, scouts), 0.02)
-    budget.refuse(max(1.5 * float((costs / share).max()), 2 * limit))
+    allowance.refuse(max(1.5 * float((costs / share).max()), 2 * limit))
 
 
 def batches(
-    problem: Problem,
-    samples: Samples,
+    request: Request,
     found: Pilots,
-    batch_size: int,
-    dense: bool,
-    budget: Budget,
+    allowance: Allowance,
     cached: Cached,
     note: Callable[[int, float], None],
 ) -> list[Part]:
     """All paths that the budget pays for; `note(paths, mean cost)` after each batch."""
+    samples, batch_size, dense = request.samples, request.batch_size, request.dense
+    budget = allowance.budget
     parts, number = list(found.parts), 1
     extra = len(found.times) if dense else 0
     done = sum(len(part.states) for part in parts)
     note(done, 0.0)
     while done < samples.size and not (budget.late and done >= FEWEST):
         wanted = min(batch_size, samples.size - done)
-        many, limit = budget.paths(wanted, extra)
+        many, limit = allowance.paths(wanted, extra)
         if not many:
             break
         few = many <= _FEW and budget.bounded
         shape = min(batch_size, samples.size, _FEW if few else samples.size)
-        batch = partial(
-            _batch, problem, samples, found.times, done, done + many, shape, dense,
-            limit,
-        )  # fmt: skip
+        batch = partial(_batch, request, found.times, done, done + many, shape, limit)
         costs, kept, states, *slopes = cached(number, batch)
         many, kept = int(kept[0]), int(kept[1])
         part = Part(states[:kept], costs[:kept], slopes[0][:kept] if dense else None)
-        budget.spend(int(costs.sum()) + kept * extra)
-        budget.learn(costs)
+        budget.pay(int(costs.sum()) + kept * extra)
+        allowance.learn(costs)
         parts.append(part)
         done, number = done + kept, number + 1
         note(kept, float(np.concatenate([part.costs for part in parts]).mean()))
@@ -250,20 +247,18 @@ def batches(
 
 
 def _batch(
-    problem: Problem,
-    samples: Samples,
+    request: Request,
     times: np.ndarray,
     start: int,
     stop: int,
     shape: int,
-    dense: bool,
     limit: int,
 ) -> list[Any]:
     """[costs, (asked, kept), states, slopes if dense] of samples start .. stop.
 
     Kept are those before the first that its limit has stopped.
     """
-    many = stop - start
+    problem, samples, many = request.problem, request.samples, stop - start
     x, c = samples.cut(start, stop, shape)
     solved = integrate(problem, x, c, times, limit=limit)
     ok, costs = (np.asarray(v)[:many] for v in (solved.ok, solved.evaluations))
@@ -273,21 +268,21 @@ def _batch(
         raise_on_failure(problem, first._replace(ok=~real), start)
     kept = many if ok.all() else int(np.argmin(ok))
     out = [costs, np.array([many, kept]), solved.states[:many]]
-    if dense:
+    if request.dense:
         t = jnp.asarray(times, x.dtype)
         out.append(slopes_at(problem.field, t, solved.states, c)[:many])
     return out
 
 
 def assemble(
-    problem: Problem,
-    samples: Samples,
+    request: Request,
     found: Pilots,
     look: Look,
     parts: Sequence[Part],
     budget: Budget,
 ) -> Paths:
-    """Paths of all parts, without `stats.seconds`, placed as x0 is."""
+    """Paths of all parts, placed as x0 is."""
+    problem, samples = request.problem, request.samples
     join = lambda leaves: place_like(jnp.concatenate(leaves), samples.x0)
     states = join([jnp.asarray(part.states) for part in parts])
     costs = np.concatenate([part.costs for part in parts])
@@ -321,7 +316,9 @@ def assemble(
         slopes=slopes,
         start=scalar(problem.start),
         end=scalar(problem.end),
-        stats=Stats(float(costs.mean()), int(costs.max()), budget.spent, 0.0),
+        stats=Stats(
+            float(costs.mean()), int(costs.max()), budget.spent, budget.elapsed
+        ),
         certificate=certificate,
         control=problem.control,
     )

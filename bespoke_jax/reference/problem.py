@@ -6,12 +6,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core import checks
 from bespoke_jax.reference.adaptive import METHODS, UNLIMITED, Solved, solve_each
 from bespoke_jax.reference.frame import Frame
 from bespoke_jax.reference.paths import Control
 
 _FLOOR = 10
 """Tolerances below this many units of rounding would be rejected forever."""
+
+
+def check_control(control: Control) -> Control:
+    """The control, if all of it is usable.
+
+    Raises:
+        ValueError: naming what is not.
+    """
+    return Control(
+        checks.real("rtol", control.rtol, above=0),
+        checks.real("atol", control.atol, above=0),
+        checks.known("method", control.method, METHODS),
+        checks.whole("max_steps", control.max_steps, most=2**31 - 1),
+    )
 
 
 class Problem(NamedTuple):

@@ -1,6 +1,6 @@
 """The public calls: `solve`, `solve_at` inside compiled code, and `invert`."""
 
-import time
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,23 @@ from tqdm import tqdm
 
 from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core import checks
+from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import as_field, as_states, evaluate
 from bespoke_jax.core.fingerprint import fingerprint
+from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.types import Conditioning, State
 from bespoke_jax.families.family import check_interval
 from bespoke_jax.reference import pipeline
 from bespoke_jax.reference.adaptive import METHODS, solve_each
-from bespoke_jax.reference.budget import Budget
+from bespoke_jax.reference.allowance import Allowance
 from bespoke_jax.reference.frame import frame_of
 from bespoke_jax.reference.paths import Control, Paths
-from bespoke_jax.reference.pipeline import Samples
-from bespoke_jax.reference.problem import Problem
+from bespoke_jax.reference.pipeline import Request, Samples
+from bespoke_jax.reference.problem import Problem, check_control
 
 
 def solve(
-    field: Any,
+    field: VelocityField,
     x0: State,
     *,
     c: Conditioning = None,
@@ -91,23 +93,22 @@ def solve(
             above ten times the tolerance, a budget that does not pay for all samples.
     """
     x0 = _checked(x0, c, start, end, batch_size)
-    control = _control(rtol, atol, method, max_steps)
-    at = _times(times, float(start), float(end))
+    budget, folder = Budget(evaluations, seconds), _folder(directory)
+    if math.isfinite(budget.seconds):  # looked at between batches
+        batch_size = min(batch_size, pipeline.IN_TIME)
     dense = dense and times is None
-    paths = _ground_truth(
-        Problem(as_field(field), float(start), float(end), control,
-                frame_of(as_field(field), start, end, jumps)),
-        Samples(x0, c), at, dense,
-        batch_size if seconds is None else min(batch_size, pipeline.IN_TIME),
-        evaluations, directory, progress, seconds,
+    request = Request(
+        _problem(field, start, end, jumps, Control(rtol, atol, method, max_steps)),
+        Samples(x0, c), _times(times, float(start), float(end)), dense, batch_size,
     )  # fmt: skip
+    paths = _ground_truth(request, budget, folder, progress)
     if dense or times is not None:
         return paths
     return paths._replace(knots=None, states=None)
 
 
 def invert(
-    field: Any,
+    field: VelocityField,
     x1: State,
     *,
     c: Conditioning = None,
@@ -140,18 +141,16 @@ def invert(
         ValueError, RuntimeError: as `solve`.
     """
     x1 = _checked(x1, c, start, end, batch_size, name="x1")
-    control = _control(rtol, atol, method, max_steps)
-    problem = Problem(as_field(field), float(end), float(start), control,
-                      frame_of(as_field(field), end, start, jumps))  # fmt: skip
-    ends = np.array([end, start], np.float64)
-    return _ground_truth(
-        problem, Samples(x1, c), ends, False, batch_size, evaluations, directory,
-        progress,
-    ).x1  # fmt: skip
+    request = Request(
+        _problem(field, end, start, jumps, Control(rtol, atol, method, max_steps)),
+        Samples(x1, c), np.array([end, start], np.float64), False, batch_size,
+    )  # fmt: skip
+    budget, folder = Budget(evaluations), _folder(directory)
+    return _ground_truth(request, budget, folder, progress).x1
 
 
 def solve_at(
-    field: Any,
+    field: VelocityField,
     paths: Paths,
     times: jax.Array,
     *,
@@ -181,7 +180,7 @@ def solve_at(
     checks.instance("paths", paths, Paths, "the Paths of reference.solve")
     checks.samples("paths.x0", paths.x0)
     times = jnp.asarray(checks.numbers("times", times), paths.x0.dtype)
-    control = _control(rtol, atol, method, max_steps)
+    control = check_control(Control(rtol, atol, method, max_steps))
     solved = solve_each(
         as_field(field), paths.x0, paths.c, times, control.rtol, control.atol,
         method=METHODS[control.method], max_steps=control.max_steps,
@@ -197,35 +196,21 @@ def solve_at(
 
 
 def _ground_truth(
-    problem: Problem,
-    samples: Samples,
-    times: np.ndarray,
-    dense: bool,
-    batch_size: int,
-    evaluations: float | int | None,
-    directory: str | Path | None,
-    progress: bool,
-    seconds: float | int | None = None,
+    request: Request, budget: Budget, folder: Path | None, progress: bool
 ) -> Paths:
-    began = time.perf_counter()
-    total = None
-    if evaluations is not None:
-        total = int(checks.real("evaluations, or None,", evaluations, above=0))
-    if seconds is not None:
-        seconds = checks.real("seconds, or None,", seconds, above=0)
-    folder = None if directory is None else checks.path("directory", directory)
-    budget = Budget(total, pipeline.LOOKING, seconds)
-    look = pipeline.look_at(problem, samples)
-    budget.spend(look.evaluations)
+    """Look at the field, solve and certify; what is in the folder is not done again."""
+    look = pipeline.look_at(request)
+    budget.pay(look.evaluations)
+    allowance = Allowance(budget, pipeline.LOOKING)
     store, cached = None, lambda step, compute: compute()
     if folder is not None:
-        settings = _settings(problem, samples, times, dense, batch_size, total)
-        settings["field"] = look.rounding.probe
+        settings = _settings(request, budget) | {"field": look.rounding.probe}
         store = Checkpoints(folder, settings, keep=None)
         cached = store.cached
+    control = request.problem.control
     with tqdm(
-        total=samples.size,
-        desc=f"ground truth {problem.control.method} rtol={problem.control.rtol:g}",
+        total=request.samples.size,
+        desc=f"ground truth {control.method} rtol={control.rtol:g}",
         unit="path",
         disable=not progress,
     ) as bar:
@@ -235,47 +220,43 @@ def _ground_truth(
             bar.set_postfix_str(f"{mean:.0f} NFE per path" if mean else "")
 
         bar.set_postfix_str("pilots")
-        found = pipeline.pilots(problem, samples, look, times, dense, budget, cached)
-        parts = pipeline.batches(
-            problem, samples, found, batch_size, dense, budget, cached, note
-        )
+        found = pipeline.pilots(request, look, allowance, cached)
+        parts = pipeline.batches(request, found, allowance, cached, note)
     if store is not None:
         store.close()
-    paths = pipeline.assemble(problem, samples, found, look, parts, budget)
-    return paths._replace(
-        stats=paths.stats._replace(seconds=time.perf_counter() - began)
-    )
+    return pipeline.assemble(request, found, look, parts, budget)
 
 
-def _settings(
-    problem: Problem,
-    samples: Samples,
-    times: np.ndarray,
-    dense: bool,
-    batch_size: int,
-    evaluations: int | None,
-) -> dict[str, Any]:
+def _settings(request: Request, budget: Budget) -> dict[str, Any]:
     """What identifies a run: inputs alone, the same on any device and at any time."""
+    problem = request.problem
     return {
-        "x0": fingerprint(tuple(samples)),
+        "x0": fingerprint(tuple(request.samples)),
         **problem.control._asdict(),
         "start": problem.start,
         "end": problem.end,
-        "times": [float(t) for t in times],
-        "dense": dense,
+        "times": [float(t) for t in request.times],
+        "dense": request.dense,
         "jumps": list(problem.frame.jumps),
-        "batch_size": batch_size,
-        "evaluations": evaluations,
+        "batch_size": request.batch_size,
+        "evaluations": int(budget.evaluations) if budget.bounded else None,
     }
 
 
-def _control(rtol: float, atol: float, method: str, max_steps: int) -> Control:
-    return Control(
-        checks.real("rtol", rtol, above=0),
-        checks.real("atol", atol, above=0),
-        checks.known("method", method, METHODS),
-        checks.whole("max_steps", max_steps, most=2**31 - 1),
-    )
+def _problem(
+    field: VelocityField,
+    start: float | int,
+    end: float | int,
+    jumps: Any,
+    control: Control,
+) -> Problem:
+    field = as_field(field)
+    frame = frame_of(field, start, end, jumps)
+    return Problem(field, float(start), float(end), check_control(control), frame)
+
+
+def _folder(directory: str | Path | None) -> Path | None:
+    return None if directory is None else checks.path("directory", directory)
 
 
 def _checked(

@@ -13,8 +13,8 @@ from oracles import GAUSSIAN, field, gaussian_paths
 
 import bespoke_jax as bj
 from bespoke_jax import losses
+from bespoke_jax.core.budget import TooLittle
 from bespoke_jax.core.counting import passes
-from bespoke_jax.core.spending import TooLittle
 from bespoke_jax.reference.paths import Stats
 
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3

@@ -10,7 +10,7 @@ import pytest
 from oracles import field, random_mixture
 
 import bespoke_jax as bj
-from bespoke_jax.core.spending import TooLittle
+from bespoke_jax.core.budget import TooLittle
 from bespoke_jax.fitting import candidates, gauss_newton
 
 SCHEDULE, END = bj.schedules.VP(), 1 - 1e-3

@@ -10,7 +10,7 @@ import pytest
 from reference_cases import counting, noises
 
 import bespoke_jax as bj
-from bespoke_jax.core.spending import TooLittle
+from bespoke_jax.core.budget import TooLittle
 from bespoke_jax.reference.adaptive import METHODS, solve_each
 
 CONDOT = bj.schedules.CondOT()

@@ -7,13 +7,23 @@ that the total never exceeds the bound.
 
 import math
 import time
-from typing import Any
 
 from bespoke_jax.core.checks import real
-from bespoke_jax.core.spending import TooLittle
 
 
-def bound(name: str, value: Any) -> float:
+class TooLittle(ValueError):
+    """A budget of network evaluations that is too small, with one that would do."""
+
+    def __init__(self, asked: int, least: int, why: str = ""):
+        super().__init__(
+            f"evaluations={asked} is too little: this needs at least {least} network "
+            "evaluations of single samples (forward 1, reverse 2 more)."
+            + (f" {why}." if why else "")
+        )
+        self.asked, self.least = asked, least
+
+
+def bound(name: str, value: object) -> float:
     """A bound that a caller set, None being infinite.
 
     Raises:
@@ -48,6 +58,16 @@ class Budget:
     def left(self) -> float:
         """Evaluations that are neither spent nor reserved; infinite without a bound."""
         return max(0.0, self.evaluations - self.spent - self._reserved)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a bound on the evaluations."""
+        return math.isfinite(self.evaluations)
+
+    @property
+    def late(self) -> bool:
+        """Whether the seconds are over."""
+        return self.elapsed > self.seconds
 
     @property
     def elapsed(self) -> float:

@@ -1,4 +1,4 @@
-"""Evaluations to spend on ground truth: an upper bound that is kept.
+"""What a bounded ground truth can afford, path by path, so that the bound is kept.
 
 What a path costs is not known before it is solved. The first two paths are solved under
 a limit that the whole budget can pay; from then on each batch has as many paths as can
@@ -7,11 +7,8 @@ be paid at twice the dearest path so far, and every solve stops at its own share
 
 import copy
 import math
-import time
 
-import numpy as np
-
-from bespoke_jax.core.spending import TooLittle
+from bespoke_jax.core.budget import Budget, TooLittle
 from bespoke_jax.reference.adaptive import FIRST_STEP, UNLIMITED
 
 SCOUTS = 2
@@ -24,52 +21,38 @@ _UNKNOWN = 200
 """Evaluations of a path of which nothing is known yet."""
 
 
-class Budget:
-    """Counts what is spent, and says what the rest can pay for.
+class Allowance:
+    """Says how many paths the rest of a budget pays for, and how dear each may be.
 
     Args:
-        total: evaluations to spend, or None for no bound.
+        budget: the account that pays.
         fixed: evaluations spent before the first path.
-        seconds: wall-clock to spend from now on, or None for no bound.
+
+    Raises:
+        TooLittle: the budget does not pay for the first steps of two paths.
     """
 
-    def __init__(
-        self, total: int | None, fixed: int, seconds: float | int | None = None
-    ):
-        self._stop = math.inf if seconds is None else time.monotonic() + seconds
-        self.total, self.spent, self._fixed = total, 0, fixed
+    def __init__(self, budget: Budget, fixed: int):
+        self.budget, self._fixed = budget, fixed
         self._dearest, self._cheapest = 0, UNLIMITED
-        if total is not None and total - fixed < SCOUTS * FIRST_STEP:
+        if budget.evaluations - fixed < SCOUTS * FIRST_STEP:
             self.refuse(_UNKNOWN)
-
-    @property
-    def bounded(self) -> bool:
-        """Whether there is a bound."""
-        return self.total is not None
-
-    @property
-    def late(self) -> bool:
-        """Whether the time is up."""
-        return time.monotonic() > self._stop
 
     @property
     def left(self) -> int:
         """What can still be spent."""
-        return UNLIMITED if self.total is None else self.total - self.spent
-
-    def spend(self, evaluations: int | np.integer) -> None:
-        """Take note of evaluations that were made."""
-        self.spent += int(evaluations)
+        return int(self.budget.left) if self.budget.bounded else UNLIMITED
 
     def learn(self, costs) -> None:
         """Take note of what single paths cost."""
         self._dearest = max(self._dearest, int(max(costs)))
         self._cheapest = min(self._cheapest, int(min(costs)))
 
-    def after(self, costs) -> "Budget":
-        """The budget after paths of these costs, as a copy."""
+    def after(self, costs) -> "Allowance":
+        """The allowance after paths of these costs, as a copy."""
         trial = copy.copy(self)
-        trial.spend(sum(int(cost) for cost in costs))
+        trial.budget = copy.copy(self.budget)
+        trial.budget.pay(sum(int(cost) for cost in costs))
         trial.learn(costs)
         return trial
 
@@ -78,7 +61,7 @@ class Budget:
 
         extra: evaluations that a path costs after its solve.
         """
-        if not self.bounded:
+        if not self.budget.bounded:
             return wanted, UNLIMITED
         if self._dearest == 0:
             many = min(SCOUTS, wanted)
@@ -94,14 +77,19 @@ class Budget:
 
         slopes: evaluations that a pilot may cost after its check.
         """
-        if self.total is None:
+        if not self.budget.bounded:
             return wanted, UNLIMITED
-        each = _CERTIFICATE * self._dearest
+        each, share = _CERTIFICATE * self._dearest, self._share
         rest = self.left // (4 * (each + slopes)) if slopes else wanted
-        many = min(wanted, self.total // CERTIFICATE_SHARE // each, rest)
+        many = min(wanted, share // each, rest)
         if many < 1 or self.left < many * each:
             self.refuse(self._dearest, slopes)
-        return many, self.total // CERTIFICATE_SHARE // many
+        return many, share // many
+
+    @property
+    def _share(self) -> int:
+        """Evaluations that the certificate may cost."""
+        return int(self.budget.evaluations) // CERTIFICATE_SHARE
 
     def refuse(self, path: float | int, slopes: int = 0) -> None:
         """Raise, with the least budget that pays two paths of this cost.
@@ -114,7 +102,7 @@ class Budget:
         dense = 4 * (check + slopes) + self._fixed + 2 * math.ceil(path)
         least = max(CERTIFICATE_SHARE * check, solves, dense if slopes else 0)
         raise TooLittle(
-            int(self.total or 0),
+            int(self.budget.evaluations),
             least,
             f"Two certified paths of this field take {self._fixed} to look at it, "
             f"{math.ceil(path)} each, and {check} for a certificate, which may take a "

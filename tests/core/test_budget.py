@@ -6,8 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from bespoke_jax.core.spending import TooLittle
-from bespoke_jax.fitting.budget import Budget
+from bespoke_jax.core.budget import Budget, TooLittle
 from bespoke_jax.fitting.journal import Journal
 
 
