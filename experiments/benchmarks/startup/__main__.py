@@ -3,8 +3,8 @@
     uv run python -m experiments.benchmarks.startup
 
 Processes are started in turn, round after round: an interpreter that only imports
-NumPy, rich and tyro, which every command needs, and the commands that must not import
-JAX. Ratios to the former are taken within a round.
+NumPy, rich and tyro, which every command needs, and commands that must not import JAX.
+Ratios to the former are taken round by round.
 """
 
 from experiments.harness import command

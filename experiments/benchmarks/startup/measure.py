@@ -1,4 +1,4 @@
-"""Starts new interpreters and times them."""
+"""Starts processes in turn and measures their wall-clock time."""
 
 import subprocess
 import sys
@@ -18,13 +18,8 @@ HERE = Path(__file__).parent
 BASE = "import numpy, rich, tyro"
 CARD = "solver.json"
 COMMANDS = (
-    "--help",
-    "--version",
-    "list",
-    "tailor --help",
-    "demo --nef 8",
-    f"show {CARD}",
-)
+    "--help", "--version", "list", "tailor --help", "demo --nef 8", f"show {CARD}"
+)  # fmt: skip
 _CALL = "import sys; from bespoke_jax.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -34,13 +29,17 @@ class Config:
 
 
 def seconds(code: str, words: list[str], folder: str) -> float:
-    """Wall-clock time of a new interpreter that runs `code`."""
+    """Wall-clock time of a new interpreter that runs `code`.
+
+    Raises:
+        RuntimeError: it fails otherwise than by refusing its words (exit code 2).
+    """
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=folder, capture_output=True, text=True
     )
     spent = time.perf_counter() - began
-    if done.returncode not in (0, 2):  # 2: the misspelt flag
+    if done.returncode not in (0, 2):
         raise RuntimeError(f"{words} failed: {done.stderr[-300:]}")
     return spent
 
@@ -63,5 +62,5 @@ def measure(config: Config) -> None:
         }
         for name, values in spent.items()
     ]
-    result = {"machine": harness.machine(), "rounds": config.rounds, "rows": rows}
-    harness.save(HERE / "results.json", result)
+    content = {"machine": harness.machine(), "rounds": config.rounds, "rows": rows}
+    harness.save(HERE / "results.json", content)

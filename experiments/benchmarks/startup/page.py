@@ -1,4 +1,4 @@
-"""The table of how long commands take to answer."""
+"""The table of start times."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ HERE = Path(__file__).parent
 
 def write(config: Config) -> None:
     """Write the page from the stored results."""
-    del config  # the results have that of their measurement
     result = harness.load(HERE / "results.json")
+    prefix = lambda row: "" if row["process"] == BASE else "bespoke "
     body = [
-        (name(row["process"]), [row["seconds"], *row["ratio"]])
+        (f"`{prefix(row)}{row['process']}`", [row["seconds"], *row["ratio"]])
         for row in result["rows"]
     ]
     columns = ("seconds, median", "over the first, lower quartile", "median")
@@ -25,8 +25,3 @@ def write(config: Config) -> None:
         f"{result['rounds']} rounds in turn. {result['machine']}.",
     ]
     pages.write(HERE, "startup", lines)
-
-
-def name(process: str) -> str:
-    """What a user would type."""
-    return f"`{process}`" if process == BASE else f"`bespoke {process}`"
