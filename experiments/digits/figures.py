@@ -7,6 +7,7 @@ solver under study, so that the figure shows the models and not a solver's error
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import jax
@@ -21,12 +22,8 @@ from experiments.harness import figures
 
 HERE = Path(__file__).parent
 LABELS = {
-    "fm_ot": "FM-OT: velocity, CondOT path",
-    "fm_cs": "FM/v-CS: velocity, Cosine path",
-    "eps_vp": "eps-VP: noise, VP path",
-    "edm": "EDM: preconditioned, VE path",
-    "fm_ot_class": "FM-OT given the class 0 .. 9, 0 .. 9, ...",
-    "fm_ot_16": "FM-OT of digits at 16x16 (other noise)",
+    name: f"{name}: {recipe.base.description}"
+    for name, recipe in models.RECIPES.items()
 }
 
 
@@ -55,7 +52,8 @@ def training(log: dict[str, Any], path: Path) -> None:
             label="held-out digits, averaged weights",
         )  # fmt: skip
         bj.plots.dress(axis, xlabel="iterations (thousands)", log="y")
-        axis.set_title(f"{label}\n{minutes:.0f} min of training", fontsize=8)
+        title = fill(label, 40, break_on_hyphens=False)
+        axis.set_title(f"{title}\n{minutes:.0f} min of training", fontsize=8)
         low, high = min(curve["validation"]), curve["validation"][0]
         axis.set_ylim(0.85 * low, 1.1 * high)
         axis.yaxis.set_major_formatter("{x:.2g}")
@@ -93,8 +91,10 @@ def samples(sheets: dict[str, np.ndarray], rows: int, path: Path) -> None:
         figures.sheet(axis, sheet, low=-1, high=1)
         axis.set_title(label, fontsize=9, loc="left", pad=3)
         axis.set_axis_off()
-    note = "One place in the 8x8 sheets of models is one draw of noise."
-    figure.supxlabel(f"{note} White -1 to black 1.", fontsize=9)
+    note = (
+        "One place in the 8x8 sheets is one draw of noise; classes are 0 .. 9, 0 .. 9"
+    )
+    figure.supxlabel(f"{note}. White -1 to black 1.", fontsize=9)
     figures.save(figure, path)
 
 

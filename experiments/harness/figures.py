@@ -34,6 +34,12 @@ def lines(
     return {name: bj.plots.Line([*p], [*p.values()]) for name, p in known.items()}
 
 
+def chart(found: Mapping[str, Mapping[str, Points]], **options: Any) -> Figure:
+    """`bj.plots.line_chart` of the points of each panel's lines, by title."""
+    panels = {title: lines(each) for title, each in found.items()}
+    return bj.plots.line_chart(panels, **options)
+
+
 def uneven(
     rows: int, widths: tuple[float, ...], size: tuple[float, float]
 ) -> tuple[Figure, np.ndarray]:

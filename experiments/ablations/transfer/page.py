@@ -8,12 +8,12 @@ from experiments.ablations.transfer.measure import PAIRS, Config, Pair
 from experiments.harness import figures, pages
 
 HERE = Path(__file__).parent
+KINDS = {"native": "native fit", "transferred": "transferred", "base": "RK2 (midpoint)"}
 LABELS = {
-    "native": "native fit",
-    "transferred": "transferred",
-    "transferred_changed": "transferred, after change of schedule",
-    "base": "RK2 (midpoint)",
-    "base_changed": "RK2 (midpoint), after change of schedule",
+    kind + suffix: label + note
+    for kind, label in KINDS.items()
+    for suffix, note in (("", ""), ("_changed", ", after change of schedule"))
+    if kind + suffix != "native_changed"
 }
 
 Curves = dict[str, dict[int, float]]

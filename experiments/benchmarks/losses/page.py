@@ -14,7 +14,12 @@ FLAT = "RMSE bound, one step at a time"
 def write(config: Config) -> None:
     """Write the page and the figure from the stored results."""
     result = harness.load(HERE / "results.json")
-    rows = result["rows"]
+    pages.write(HERE, "losses", text(config, result["rows"], result["machine"]))
+    draw(config, result["rows"])
+
+
+def text(config: Config, rows: list[harness.Row], machine: str) -> list[str]:
+    """The lines of the page."""
     value = {(r["mode"], r["n"]): r for r in rows}
     columns = [f"n = {n}" for n in config.steps]
     body = lambda key, unit: [
@@ -22,7 +27,7 @@ def write(config: Config) -> None:
     ]
     first, last = config.steps[0], config.steps[-1]
     growth = value[FLAT, last]["peak_mib"] / value[FLAT, first]["peak_mib"]
-    lines = [
+    return [
         *pages.table("peak memory, MiB", columns, body("peak_mib", 1.0)),
         "",
         *pages.table("time per iteration, ms", columns, body("seconds", 1e3)),
@@ -30,10 +35,8 @@ def write(config: Config) -> None:
         f"{FLAT}: peak memory at n = {last} is {growth:.3f} times that at n = {first}.",
         "",
         f"{config.model} U-Net, RK2, batch {config.batch}, float32; medians of "
-        f"{config.rounds} rounds. {result['machine']}.",
+        f"{config.rounds} rounds. {machine}.",
     ]
-    pages.write(HERE, "losses", lines)
-    draw(config, rows)
 
 
 def draw(config: Config, rows: list[harness.Row]) -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import bespoke_jax as bj
 from experiments import harness
 from experiments.benchmarks import programs
 from experiments.benchmarks.memory.measure import (
@@ -92,10 +91,10 @@ def draw(config: Config, peak: Peaks) -> None:
     """Memory of each program against NFE, by solver."""
     mib = lambda *key: {nfe: peak[*key, nfe] / 2**20 for nfe in config.nfe}
     found = {
-        program: figures.lines({name: mib(program, name) for name in SOLVERS})
+        program: {name: mib(program, name) for name in SOLVERS}
         for program in programs.PROGRAMS
     }
-    figure = bj.plots.line_chart(
+    figure = figures.chart(
         found,
         xlabel="network evaluations (NFE)",
         ylabel="peak memory of temporaries (MiB)",

@@ -9,14 +9,12 @@ from experiments.digits.solvers.measure import MODELS, STAGES, Config
 from experiments.harness import figures, pages
 
 HERE = Path(__file__).parent
+RULES = {"euler": "RK1", "midpoint": "RK2", "rk4": "RK4"}
 LABELS = {
-    "euler": "RK1 (euler)",
-    "midpoint": "RK2 (midpoint)",
+    **{base: f"{rule} ({base})" for base, rule in RULES.items()},
     "rk4": "RK4",
     "adaptive": "diffrax, best adaptive solve within the NFE",
-    "bespoke_euler": "RK1-Bespoke, direct RMSE",
-    "bespoke_midpoint": "RK2-Bespoke, direct RMSE",
-    "bespoke_rk4": "RK4-Bespoke, direct RMSE",
+    **{f"bespoke_{k}": f"{rule}-Bespoke, direct RMSE" for k, rule in RULES.items()},
     "bound_midpoint": "RK2-Bespoke, RMSE bound",
     "limit_midpoint": "RK2-Bespoke, direct RMSE, ten times the effort",
 }

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-import bespoke_jax as bj
 from experiments import harness
 from experiments.harness import figures, pages
 from experiments.recursive_difference.derivative.measure import (
@@ -107,8 +106,8 @@ def draw_limit(config: Config, stored: dict[str, harness.Results]) -> None:
         f"{name}, tau = {tau:g}": {key: line(results, key) for key in SHOWN}
         for name, results in stored.items()
     }
-    figure = bj.plots.line_chart(
-        {title: figures.lines(each) for title, each in found.items()},
+    figure = figures.chart(
+        found,
         xlabel="relative step 1 - tau_p / tau_s",
         ylabel="relative error of the derivative estimate",
         log="x",
@@ -127,12 +126,9 @@ def draw_needed(config: Config, stored: dict[str, harness.Results]) -> None:
         name: {f"{n} NFE": line(results, n) for n in shown}
         for name, results in stored.items()
     }
-    figure = bj.plots.line_chart(
-        {title: figures.lines(each) for title, each in found.items()},
-        xlabel="tau = sigma / alpha at the step",
-        ylabel="multiple of FD that makes the step exact",
-        log="x",
-    )
+    labels = {"xlabel": "tau = sigma / alpha at the step"}
+    labels["ylabel"] = "multiple of FD that makes the step exact"
+    figure = figures.chart(found, log="x", **labels)
     for axis in figure.axes:
         for level, text in ((1.0, "FD"), (1.5, "RD(3)")):
             axis.axhline(level, color="0.6", lw=1)
