@@ -165,8 +165,8 @@ def settings(results: harness.Results) -> str:
         f"{s['model']} U-Net, {s['nfe']} NFE; Adam, lr {s['lr']:g} with cosine decay, "
         f"{s['iterations']} iterations of {s['batch_size']} paths; {s['training']} "
         f"training, {s['validation']} validation and {s['test']} test noises, seed "
-        f"{s['seed']}. One fit after the other, timed once, on a machine with other "
-        f"work. {results.machine}."
+        f"{s['seed']}. One fit after the other, timed once, on a machine that had "
+        f"other work. {results.machine}."
     )
 
 

@@ -91,7 +91,7 @@ def text(result: dict[str, Any]) -> list[str]:
         "",
         f"{config['model']} U-Net, {config['paths']} paths, float32; medians of "
         f"{config['rounds']} runs in turn, compilation left out. {result['machine']}. "
-        "A CPU build of torch suffices.",
+        "A CPU build of torch is sufficient.",
     ]
 
 

@@ -79,7 +79,7 @@ def text(result: dict[str, Any], pairs: list[Item]) -> list[str]:
 
 
 def label(pair: Pair) -> str:
-    return f"{pair.theirs}, beside {pair.ours}"
+    return f"{pair.theirs} and {pair.ours}"
 
 
 def accuracy(config: dict, pairs: list[Item], largest: Callable) -> list[str]:

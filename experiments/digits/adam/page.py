@@ -59,7 +59,8 @@ def write(config: Config) -> None:
         f"with its best learning rate ({trial['rate']:g}, of "
         f"{', '.join(f'{rate:g}' for rate in config.rates)}) and a cosine over only "
         f"{config.trial} iterations is at {trial['validation']:.4f} after {cost:.3g}: "
-        "in this basis, from this start, most of the long recipe is waste. "
+        "in this basis and from this start, most iterations of the long recipe gain "
+        "little. "
         f"{results.machine}.",
     ]
     pages.write(HERE, "adam", lines)

@@ -79,7 +79,7 @@ def cost(config: Config, stored: dict[str, harness.Results]) -> str:
     ]
     return (
         f"Fits: {pages.span(spent, '.2g')} network evaluations without the ground "
-        f"truth, {pages.span(seconds, '.0f')} s with other work on the machine "
+        f"truth, {pages.span(seconds, '.0f')} s while the machine had other work "
         f"(stopped by a limit on seconds: {pages.listed(cut)}). "
         f"{config.fitting} fitting and {config.setup.validation} validation paths, "
         f"{config.setup.test} test noises, seed {config.setup.seed}. "
