@@ -3,5 +3,6 @@
 from bespoke_jax.cards.card import load, save
 from bespoke_jax.cards.making import of
 from bespoke_jax.cards.records import Card, Cost, Truth, Validation
+from bespoke_jax.cards.values import JUDGES
 
-__all__ = ["Card", "Cost", "Truth", "Validation", "load", "of", "save"]
+__all__ = ["JUDGES", "Card", "Cost", "Truth", "Validation", "load", "of", "save"]

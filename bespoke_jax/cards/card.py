@@ -10,11 +10,10 @@ with one sentence. Nothing in the file is ever executed.
 
 import os
 from pathlib import Path
-from typing import Any
 
 from bespoke_jax.cards import atomic
 from bespoke_jax.cards.format import encode, parse
-from bespoke_jax.cards.making import Fit, of
+from bespoke_jax.cards.making import Fit, Truths, of
 from bespoke_jax.cards.records import Card
 from bespoke_jax.core import checks
 from bespoke_jax.core.solver import Solver, validate
@@ -23,8 +22,8 @@ from bespoke_jax.core.solver import Solver, validate
 def save(
     path: str | os.PathLike[str],
     solver: Solver | Card | Fit,
-    truth: Any = None,
-    **about: Any,
+    truth: Truths | None = None,
+    **about: object,
 ) -> Path:
     """Write a card atomically and return its path.
 

@@ -12,13 +12,14 @@ step was finished belongs to nobody.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jaxtyping import PyTree
 
 from bespoke_jax.cards import atomic
 
@@ -46,7 +47,7 @@ class Checkpoints:
     def __init__(
         self,
         directory: Path,
-        settings: dict[str, Any],
+        settings: Mapping[str, object],
         *,
         save_seconds: float = 0.0,
         keep: int | None = 2,
@@ -68,7 +69,7 @@ class Checkpoints:
             self.close()
             raise
 
-    def _check(self, path: Path, settings: dict[str, Any]) -> None:
+    def _check(self, path: Path, settings: Mapping[str, object]) -> None:
         plain = {k: _plain(value) for k, value in settings.items()}
         if self._manager.latest_step() is None or not path.exists():
             atomic.write_text(path, json.dumps(plain, indent=2) + "\n")
@@ -109,12 +110,12 @@ class Checkpoints:
         self._write(step, arrays)
         return arrays
 
-    def save(self, step: int, run: Any) -> None:
+    def save(self, step: int, run: PyTree) -> None:
         """Save, unless the last save was a moment ago."""
         if time.perf_counter() - self._saved >= self._save_seconds:
             self._write(step, run)
 
-    def finish(self, step: int, run: Any) -> None:
+    def finish(self, step: int, run: PyTree) -> None:
         """Save the last state unless it is there already, and close."""
         if self._manager.latest_step() != step:
             self._write(step, run)
@@ -128,14 +129,14 @@ class Checkpoints:
         saved = self._manager.restore(step, args=ocp.args.StandardRestore())
         return [np.asarray(saved[name]) for name in sorted(saved)]
 
-    def _write(self, step: int, run: Any) -> None:
+    def _write(self, step: int, run: PyTree) -> None:
         leaves = {f"{i:04d}": np.asarray(v) for i, v in enumerate(jax.tree.leaves(run))}
         self._manager.save(step, args=ocp.args.StandardSave(leaves))
         self._manager.wait_until_finished()
         self._saved = time.perf_counter()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """As JSON has it; of a large measurement 64 of its numbers."""
     if not isinstance(value, np.ndarray):
         return value
@@ -143,7 +144,7 @@ def _plain(value: Any) -> Any:
     return flat[np.linspace(0, flat.size - 1, min(flat.size, 64)).astype(int)].tolist()
 
 
-def _same(before: Any, value: Any) -> bool:
+def _same(before: object, value: object) -> bool:
     if not isinstance(value, np.ndarray):
         return before == json.loads(json.dumps(value))
     now = np.asarray(_plain(value))
@@ -153,6 +154,6 @@ def _same(before: Any, value: Any) -> bool:
     return bool(np.max(np.abs(np.asarray(before, np.float64) - now)) <= _SAME * size)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -16,7 +16,7 @@ from typing import Any
 
 from bespoke_jax.cards.records import PROVENANCE, RECORDS, Card, checks_of
 from bespoke_jax.cards.rows import from_json, to_json
-from bespoke_jax.cards.values import integer, keys, short
+from bespoke_jax.cards.values import Table, integer, keys, short
 
 FORMAT = "bespoke_jax card"
 VERSION = 2
@@ -68,18 +68,18 @@ def parse(text: str) -> Card:
     return Card(from_json(data["solver"]), **entries, **nested)
 
 
-def _record(where: str, kind: type, data: Any, version: int) -> Any:
+def _record(where: str, kind: type, value: object, version: int) -> Any:
     """A nested record of type `kind`."""
     checks = {
         entry: check
         for entry, check in checks_of(kind).items()
         if version > 1 or entry not in _NOT_IN_1
     }
-    keys(where, data, tuple(checks))
+    data = keys(where, value, tuple(checks))
     return kind(**{k: check(f"{where}.{k}", data[k]) for k, check in checks.items()})
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     try:
         return json.loads(text, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
@@ -91,7 +91,7 @@ def _json(text: str) -> Any:
         raise ValueError("expected a card, got JSON nested too deeply") from None
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _no_duplicates(pairs: list[tuple[str, object]]) -> Table:
     data = dict(pairs)
     if len(data) < len(pairs):
         names = [key for key, _ in pairs]
@@ -100,7 +100,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
-def _text_of(value: Any) -> str:
+def _text_of(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False)
     except TypeError as error:

@@ -44,7 +44,21 @@ class Fit(Protocol):
     def history(self) -> Any: ...
 
 
-def of(solver: Solver | Card | Fit, truth: Any = None, **about: Any) -> Card:
+@runtime_checkable
+class Truths(Protocol):
+    """What a card reads of the `Paths` of a ground truth."""
+
+    @property
+    def control(self) -> Any: ...
+    @property
+    def certificate(self) -> Any: ...
+    @property
+    def stats(self) -> Any: ...
+
+
+def of(
+    solver: Solver | Card | Fit, truth: Truths | None = None, **about: object
+) -> Card:
     """The card of a solver, with everything that a fit knows of how it was made.
 
     Args:
@@ -74,17 +88,18 @@ def of(solver: Solver | Card | Fit, truth: Any = None, **about: Any) -> Card:
     )
 
 
-def _with(card: Card, name: str, value: Any) -> Card:
+def _with(card: Card, name: str, value: object) -> Card:
     """The card with one more entry."""
     checks.known("an entry of a card", name, (*_ABOUT, *NESTED))
     if name in NESTED:
         record = getattr(card, NESTED[name])._replace(**{name: _plain(value)})
         return card._replace(**{NESTED[name]: record})
     if name in RECORDS:
-        record = checks.instance(
-            name, value, RECORDS[name], f"a {RECORDS[name].__name__}"
-        )
-        return card._replace(**{name: type(record)(*map(_plain, record))})
+        kind = RECORDS[name]
+        if not (isinstance(value, tuple) and isinstance(value, kind)):
+            got = checks.shown(value)
+            raise ValueError(f"{name} must be a card.{kind.__name__}; got {got}.")
+        return card._replace(**{name: kind(*map(_plain, value))})
     if name == "schedule" and not (value is None or isinstance(value, dict)):
         from bespoke_jax import schedules
 
@@ -92,7 +107,7 @@ def _with(card: Card, name: str, value: Any) -> Card:
     return card._replace(**{name: _plain(value)})
 
 
-def _of_fit(fit: Fit, truth: Any) -> Card:
+def _of_fit(fit: Fit, truth: Truths | None) -> Card:
     from bespoke_jax.fitting.search import Tailored
 
     seconds, notes = float(fit.history.seconds[-1]), ""
@@ -117,7 +132,7 @@ def _of_fit(fit: Fit, truth: Any) -> Card:
     )
 
 
-def _truth(paths: Any) -> Truth:
+def _truth(paths: Truths | None) -> Truth:
     if paths is None:
         return Truth()
     control, certificate = paths.control, paths.certificate

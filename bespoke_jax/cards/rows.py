@@ -1,10 +1,8 @@
 """The rows of (S) as JSON: numbers whose shortest decimals give the same bits back."""
 
-from typing import Any
-
 import numpy as np
 
-from bespoke_jax.cards.values import integer, keys, number, short
+from bespoke_jax.cards.values import Table, integer, keys, number, short
 from bespoke_jax.core.solver import Solver
 
 DTYPES = ("float32", "float64")
@@ -28,7 +26,7 @@ def on_host(solver: Solver) -> Solver:
     return Solver(t, a, p, q, end.astype(t.dtype))
 
 
-def to_json(solver: Solver) -> dict[str, Any]:
+def to_json(solver: Solver) -> Table:
     """{dtype, end, nfe, rows: [{t, a, p, q}, ...]} of a solver with NumPy leaves."""
     columns = (np.asarray(leaf, np.float64).tolist() for leaf in solver[:4])
     rows = zip(*columns, strict=True)
@@ -40,14 +38,14 @@ def to_json(solver: Solver) -> dict[str, Any]:
     }
 
 
-def from_json(data: Any, where: str = "solver") -> Solver:
+def from_json(value: object, where: str = "solver") -> Solver:
     """The solver of `to_json`, bit for bit.
 
     Raises:
         ValueError: a key too many or too few, a wrong type, ragged rows, a number that
             is not finite in the dtype, or a time out of range.
     """
-    keys(where, data, ("dtype", "end", "nfe", "rows"))
+    data = keys(where, value, ("dtype", "end", "nfe", "rows"))
     dtype, end = data["dtype"], number(f"{where}.end", data["end"])
     if dtype not in DTYPES:
         raise ValueError(
@@ -68,10 +66,10 @@ def from_json(data: Any, where: str = "solver") -> Solver:
 
 
 def _append(
-    where: str, row: Any, columns: dict[str, list], dtype: str, end: float
+    where: str, value: object, columns: dict[str, list], dtype: str, end: float
 ) -> None:
     """Check one row and add it to the columns."""
-    keys(where, row, tuple(columns))
+    row = keys(where, value, tuple(columns))
     t = number(f"{where}.t", row["t"], dtype)
     if not 0 <= t <= end:
         raise ValueError(f"{where}.t: expected a time in [0, end = {end}], got {t}")

@@ -15,11 +15,13 @@ import numpy as np
 
 from bespoke_jax.core.checks import nearest
 
+Table = dict[str, Any]
+"""An object of JSON."""
 JUDGES = ("mean", "median")
 _DEPTH = 8  # Scaled(Shifted(...)) is one schedule within a schedule
 
 
-def number(where: str, value: Any, dtype: str = "float64") -> float:
+def number(where: str, value: object, dtype: str = "float64") -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{where}: expected a number, got {short(value)}")
     try:
@@ -31,36 +33,37 @@ def number(where: str, value: Any, dtype: str = "float64") -> float:
     return out
 
 
-def integer(where: str, value: Any) -> int:
+def integer(where: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{where}: expected an integer, got {short(value)}")
     return value
 
 
-def text(where: str, value: Any) -> str:
+def text(where: str, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{where}: expected text, got {short(value)}")
     return value
 
 
-def instant(where: str, value: Any) -> str:
+def moment(where: str, value: object) -> str:
     try:
-        datetime.datetime.fromisoformat(text(where, value))
+        instant = text(where, value)
+        datetime.datetime.fromisoformat(instant)
     except ValueError:
         raise ValueError(
             f"{where}: expected a date and time such as 2025-01-31T12:00:00+00:00, "
             f"got {short(value)}"
         ) from None
-    return value
+    return instant
 
 
-def table(where: str, value: Any) -> dict[str, Any]:
+def table(where: str, value: object) -> Table:
     if not isinstance(value, dict):
         raise ValueError(f"{where}: expected an object, got {short(value)}")
     return value
 
 
-def keys(where: str, value: Any, known: tuple[str, ...]) -> dict[str, Any]:
+def keys(where: str, value: object, known: tuple[str, ...]) -> Table:
     """An object with exactly the known keys."""
     present = table(where, value)
     for key in present:
@@ -73,21 +76,21 @@ def keys(where: str, value: Any, known: tuple[str, ...]) -> dict[str, Any]:
     return present
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """A value in few words, for messages."""
     shown = json.dumps(value, default=repr)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
-def _real(where: str, value: Any) -> float | None:
+def _real(where: str, value: object) -> float | None:
     return None if value is None else number(where, value)
 
 
-def _measure(where: str, value: Any) -> float | None:
+def _measure(where: str, value: object) -> float | None:
     return None if value is None else _not_negative(where, number(where, value))
 
 
-def _count(where: str, value: Any) -> int | None:
+def _count(where: str, value: object) -> int | None:
     return None if value is None else int(_not_negative(where, integer(where, value)))
 
 
@@ -97,22 +100,22 @@ def _not_negative(where: str, value: float | int) -> float | int:
     return value
 
 
-def _judge(where: str, value: Any) -> str | None:
-    if value is not None and value not in JUDGES:
-        known = " or ".join(f'"{judge}"' for judge in JUDGES)
-        raise ValueError(f"{where}: expected {known}, got {short(value)}")
-    return value
+def _judge(where: str, value: object) -> str | None:
+    if value is None or (isinstance(value, str) and value in JUDGES):
+        return value
+    known = " or ".join(f'"{judge}"' for judge in JUDGES)
+    raise ValueError(f"{where}: expected {known}, got {short(value)}")
 
 
-def _versions(where: str, value: Any) -> dict[str, str]:
+def _versions(where: str, value: object) -> dict[str, str]:
     return {k: text(f"{where}.{k}", v) for k, v in table(where, value).items()}
 
 
-def _schedule(where: str, value: Any, depth: int = 0) -> dict[str, Any] | None:
+def _schedule(where: str, value: object, depth: int = 0) -> Table | None:
     if value is None:
         return None
     text(f"{where}.name", table(where, value).get("name"))
-    for key, entry in value.items():
+    for key, entry in table(where, value).items():
         at = f"{where}.{key}"
         if isinstance(entry, dict):
             if depth == _DEPTH:
@@ -125,11 +128,11 @@ def _schedule(where: str, value: Any, depth: int = 0) -> dict[str, Any] | None:
                 number(f"{at}[{k}]", item)
         elif not (entry is None or isinstance(entry, str | bool)):
             number(at, entry)
-    return value
+    return table(where, value)
 
 
 Text = Annotated[str, text]
-Instant = Annotated[str, instant]
+Instant = Annotated[str, moment]
 """ISO 8601."""
 Real = Annotated[float | int | None, _real]
 Measure = Annotated[float | int | None, _measure]
@@ -138,5 +141,5 @@ Count = Annotated[int | None, _count]
 """A whole number >= 0."""
 Judge = Annotated[str | None, _judge]
 Versions = Annotated[dict[str, str] | None, _versions]
-ScheduleRecord = Annotated[dict[str, Any] | None, _schedule]
+ScheduleRecord = Annotated[Table | None, _schedule]
 """{"name": ..., its fields}; a schedule inside is another such object."""

@@ -1,8 +1,10 @@
 """`bespoke certify`: what a solver does, measured, beside what is claimed."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
+
+from bespoke_jax.core.protocols import Schedule
 
 SCHEDULES = ("VP", "CondOT", "Cosine", "CosineVP", "EDM")
 
@@ -20,21 +22,22 @@ def certify(
         schedule: VP, CondOT, Cosine, CosineVP or EDM; a card brings its own.
         end: time of the sample, in (0, 1); a card brings its own.
     """
-    from bespoke_jax.cli import named
+    from bespoke_jax.cli import names
     from bespoke_jax.cli.arguments import choice, nearest
-    from bespoke_jax.solvers import TABLE
+    from bespoke_jax.solvers.registry import find
+    from bespoke_jax.solvers.registry import names as registered
 
     choice("schedule", schedule, SCHEDULES)
     if not 0 < end < 1:
         raise ValueError(f"--end must lie in (0, 1); got {end:g}")
-    if named.is_card(solver):
+    if names.is_card(solver):
         _card(solver)
-    elif solver in TABLE:
+    elif find(solver):
         _constructor(solver, schedule, end)
     else:
         raise ValueError(
             f"no solver or card {solver!r}; the nearest are "
-            f"{nearest(solver, TABLE, n=3)}"
+            f"{nearest(solver, registered(), n=3)}"
         )
 
 
@@ -84,7 +87,7 @@ def _card(path: str) -> None:
     )
 
 
-def _schedule(stored: dict[str, Any] | None) -> Any:
+def _schedule(stored: dict | None) -> Schedule | None:
     """A card's schedule, or None where it has none or one that is not ours."""
     from bespoke_jax import schedules
 

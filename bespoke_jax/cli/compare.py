@@ -31,13 +31,17 @@ def compare(
         out: folder for report.html, table.json and table.csv.
         progress: show progress bars.
     """
-    from bespoke_jax import metrics, report
-    from bespoke_jax.cli import display, files, models, named, seeds
-    from bespoke_jax.report import figures as plots
+    from bespoke_jax.cli import files, names
 
     _check(solvers, n, batch_size, out)
     folder = files.folder(out) if out else None
-    loaded = models.starting(models.load(named.model_of(model, solvers)), start)
+    model = names.model_of(model, solvers)
+
+    from bespoke_jax import metrics, report
+    from bespoke_jax.cli import display, models, named, seeds
+    from bespoke_jax.report import figures as plots
+
+    loaded = models.starting(models.load(model), start)
     found = metrics.compare(
         loaded,
         named.at_budgets(solvers, nfe, loaded),
@@ -55,8 +59,7 @@ def compare(
     if folder:
         note = f"bespoke compare, seed {seed}, batches of {min(batch_size, n)}."
         written = report.write_all(folder, found, note=note)
-        names = ", ".join(file.name for file in written)
-        display.show(f"Wrote {names} in {folder}")
+        display.show(f"Wrote {', '.join(file.name for file in written)} in {folder}")
 
 
 def _check(solvers: tuple[str, ...], n: int, batch_size: int, out: str) -> None:

@@ -18,12 +18,15 @@ def demo(
         seed: seed of all noises.
         progress: show progress bars.
     """
-    from bespoke_jax.cli import arguments, display, files, models, seeds
-    from bespoke_jax.demo import job
+    from bespoke_jax.cli import arguments, files
 
     for budget in nfe:
         arguments.at_least("nfe", budget, 1)
     folder = files.folder(out)
+
+    from bespoke_jax.cli import display, models, seeds
+    from bespoke_jax.demo import job
+
     loaded = models.load(model)
     done = job.run(loaded, nfe, key=seeds.key(seed, "demo"), progress=progress)
     written = job.write(folder, done, model=model, seed=seed)

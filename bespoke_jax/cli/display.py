@@ -1,9 +1,8 @@
 """Tables for people."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -21,7 +20,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     return out
 
 
-def comparison(title: str, points: Iterable[Any]) -> Table:
+def comparison(title: str, points: Iterable) -> Table:
     """`metrics.Point`s; bold where none has a lower mean RMSE for as few NFE."""
     from bespoke_jax.report.advice import on_front
     from bespoke_jax.report.columns import COLUMNS, NARROW
@@ -41,7 +40,7 @@ def comparison(title: str, points: Iterable[Any]) -> Table:
     )
 
 
-def show(*things: Any) -> None:
+def show(*things: RenderableType) -> None:
     """Print to stdout, one thing after the other; a pipe is 120 columns wide."""
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -1,5 +1,8 @@
 """`bespoke fit`: a scale-time solver for the user's own model."""
 
+LOSSES = ("rmse_bound", "lte", "rmse")
+VALIDATION, TEST = 0.2, 0.2
+"""Fractions of the paths that choose the iterate, and that are only reported on."""
 BASES = ("midpoint", "euler", "ralston", "heun", "kutta3", "heun3", "rk4")
 
 
@@ -42,29 +45,34 @@ def fit(
         directory: folder for checkpoints; the same command again resumes from there.
         progress: show progress bars.
     """
-    from bespoke_jax import cards
-    from bespoke_jax.cli import arguments, display, files, models, seeds
-    from bespoke_jax.fitting import scale_time
+    from bespoke_jax.cli import arguments, files
 
     steps = steps_for(nfe, base)
-    arguments.choice("loss", loss, scale_time.LOSSES, plural="losses")
+    arguments.choice("loss", loss, LOSSES, plural="losses")
     if not lr > 0:
         raise ValueError(f"--lr must be above 0; got {lr}")
     arguments.at_least("iterations", iterations, 1)
     arguments.not_negative(evaluations=evaluations, seconds=seconds)
     _check_batch(paths, batch_size)
     card = files.writable(out, suffix=".json")
+
+    from bespoke_jax import cards
+    from bespoke_jax.cli import display, models, seeds
+    from bespoke_jax.fitting import losses, scale_time
+
     loaded = models.starting(models.load(model), start)
     with files.resumable(directory) as folder:
         fitted, exact = scale_time.fit_scale_time(
             loaded,
             steps=steps,
             base=base,
-            loss=loss,
+            loss=getattr(losses, loss),
             iterations=iterations,
             lr=lr,
             batch_size=batch_size,
             paths=paths,
+            validation=VALIDATION,
+            test=TEST,
             noise_key=seeds.key(seed, "fit paths"),
             key=seeds.key(seed, "fit batches"),
             evaluations=evaluations or None,
@@ -89,7 +97,7 @@ def steps_for(nfe: int, base: str) -> int:
             the nearest that are).
     """
     from bespoke_jax.cli import arguments
-    from bespoke_jax.solvers import TABLE
+    from bespoke_jax.solvers.registry import TABLE
 
     arguments.choice("base", base, BASES)
     stages = TABLE[base].stages
@@ -105,8 +113,6 @@ def steps_for(nfe: int, base: str) -> int:
 
 
 def _check_batch(paths: int, batch_size: int) -> None:
-    from bespoke_jax.fitting.scale_time import TEST, VALIDATION
-
     training = paths - sum(max(1, round(part * paths)) for part in (VALIDATION, TEST))
     if training < 1:
         raise ValueError(f"--paths must be at least 3; got {paths}")

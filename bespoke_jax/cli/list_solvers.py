@@ -4,7 +4,7 @@
 def list_solvers() -> None:
     """List the training-free solvers: claimed and measured order, cost, source."""
     from bespoke_jax.cli import display
-    from bespoke_jax.solvers import TABLE
+    from bespoke_jax.solvers.registry import TABLE
 
     display.show(
         display.table(

@@ -1,4 +1,4 @@
-"""Solvers by name: cards, and entries of `solvers.TABLE` alone or with a grid."""
+"""The solvers that names on the command line stand for, for a model."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,32 +7,18 @@ import numpy as np
 
 from bespoke_jax import cards
 from bespoke_jax.cli.arguments import existing, nearest
+from bespoke_jax.cli.names import is_card, is_generic
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.fields.model import Model
 from bespoke_jax.metrics.comparison import distinct
-from bespoke_jax.solvers import TABLE, construct
-
-
-def is_card(name: str) -> bool:
-    """Whether a name is a file's rather than a solver's."""
-    return not is_generic(name) and (Path(name).is_file() or name.endswith(".json"))
-
-
-def is_generic(name: str) -> bool:
-    """Whether a name is that of an entry of `TABLE`, alone or with a grid."""
-    return name.partition(":")[0] in TABLE
-
-
-def model_of(name: str, solvers: Iterable[str]) -> str:
-    """The model to use: the given one, else the one that the first card names."""
-    found = [cards.load(existing(solver)) for solver in solvers if is_card(solver)]
-    return name or next((card.model for card in found if card.model), "")
+from bespoke_jax.solvers import construct
+from bespoke_jax.solvers.registry import names as registered
 
 
 def solver(name: str, nfe: int, model: Model) -> Solver:
-    """A card's solver, or a `TABLE` entry with as many steps as `nfe` pays for.
+    """A card's solver, or one of `bespoke list` with as many steps as `nfe` pays for.
 
-    An entry stands alone or with a grid of `grids.NAMES`: `unipc:quadratic`.
+    A name stands alone or with a grid of `grids.NAMES`: `unipc:quadratic`.
 
     Raises:
         ValueError: neither, with the nearest of both; an unknown grid; a card of
@@ -45,7 +31,7 @@ def solver(name: str, nfe: int, model: Model) -> Solver:
             grid=grid or None,
         )  # fmt: skip
     if not is_card(name):
-        known = [*TABLE, *map(str, Path(name).parent.glob("*.json"))]
+        known = [*registered(), *map(str, Path(name).parent.glob("*.json"))]
         raise ValueError(
             f"no solver or card {name!r}; the nearest are {nearest(name, known, n=3)}"
         )

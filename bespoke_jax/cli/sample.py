@@ -29,17 +29,20 @@ def sample(
         out: .npz file for samples and noise; images are drawn beside it (.png).
         progress: show progress bars.
     """
+    from bespoke_jax.cli import files, names
+
+    file = files.writable(out, suffix=".npz")
+    generic, model = names.is_generic(solver), names.model_of(model, [solver])
+
     import numpy as np
 
     from bespoke_jax.cards import atomic
-    from bespoke_jax.cli import display, files, models, named, seeds
+    from bespoke_jax.cli import display, models, named, seeds
     from bespoke_jax.core.many import sample_many
     from bespoke_jax.fields.model import noise
     from bespoke_jax.report import figures as plots
 
-    file = files.writable(out, suffix=".npz")
-    loaded = models.starting(models.load(named.model_of(model, [solver])), start)
-    generic = named.is_generic(solver)
+    loaded = models.starting(models.load(model), start)
     if nfe == 0 and generic:
         raise ValueError(f"give --nfe: {solver} takes any number of steps")
     chosen = named.solver(solver, nfe, loaded)

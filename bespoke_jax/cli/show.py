@@ -1,8 +1,10 @@
 """`bespoke show`: what a card says."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
+
+from bespoke_jax.cards import Card
 
 
 def show(
@@ -48,18 +50,19 @@ def show(
     )
 
 
-def _provenance(card: Any) -> list[tuple[str, Any]]:
+def _provenance(card: Card) -> list[tuple[str, object]]:
+    scores, truth, cost = card.validation, card.ground_truth, card.cost
     gain, kind = None, "RMSE"
-    if card.rmse is not None:
-        gain = f"{card.rmse:.4g}"
-        if card.start_rmse is not None:
-            gain += f", its start had {card.start_rmse:.4g}"
-        if card.paths is None:
+    if scores.rmse is not None:
+        gain = f"{scores.rmse:.4g}"
+        if scores.start_rmse is not None:
+            gain += f", its start had {scores.start_rmse:.4g}"
+        if scores.paths is None:
             kind = "RMSE of the paths that chose it"
         else:
-            gain += f" ({card.paths} paths that chose nothing)"
-        if card.judge is not None:
-            kind = f"{card.judge} {kind}"
+            gain += f" ({scores.paths} paths that chose nothing)"
+        if scores.judge is not None:
+            kind = f"{scores.judge} {kind}"
     return [
         ("model", card.model),
         ("schedule", None if card.schedule is None else _text(card.schedule)),
@@ -71,11 +74,11 @@ def _provenance(card: Any) -> list[tuple[str, Any]]:
         ("family", card.family),
         ("loss", card.loss),
         (kind, gain),
-        ("ground truth rtol", card.rtol),
-        ("ground truth atol", card.atol),
-        ("its error, measured", card.certificate),
-        ("network evaluations", card.evaluations),
-        ("seconds", card.seconds),
+        ("ground truth rtol", truth.rtol),
+        ("ground truth atol", truth.atol),
+        ("its error, measured", truth.certificate),
+        ("network evaluations", cost.evaluations),
+        ("seconds", cost.seconds),
         ("seed", card.seed),
         ("created", card.created),
         ("versions", ", ".join(f"{k} {v}" for k, v in (card.versions or {}).items())),
@@ -83,7 +86,7 @@ def _provenance(card: Any) -> list[tuple[str, Any]]:
     ]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, dict):  # a schedule
         fields = ((k, _text(v)) for k, v in value.items() if k != "name")
         return f"{value['name']}({', '.join(f'{k}={v}' for k, v in fields)})"

@@ -36,19 +36,22 @@ def tailor(
         directory: folder for checkpoints; the same command again resumes from there.
         progress: show progress bars.
     """
-    from bespoke_jax import cards, report
-    from bespoke_jax.cli import arguments, display, files, models, seeds
-    from bespoke_jax.fields.model import noise
-    from bespoke_jax.fitting.recipe import JUDGES
-    from bespoke_jax.fitting.tailor import tailor as run
+    from bespoke_jax import cards
+    from bespoke_jax.cli import arguments, files
 
     arguments.at_least("nfe", nfe, 1)
     arguments.at_least("paths", paths, 4)
     arguments.not_negative(evaluations=evaluations, seconds=seconds)
-    if judge not in JUDGES:
-        raise ValueError(f"--judge must be {' or '.join(JUDGES)}; got {judge}")
+    if judge not in cards.JUDGES:
+        raise ValueError(f"--judge must be {' or '.join(cards.JUDGES)}; got {judge}")
     card = files.writable(out, suffix=".json")
     starts = [cards.load(arguments.existing(improve)).solver] if improve else []
+
+    from bespoke_jax import report
+    from bespoke_jax.cli import display, models, seeds
+    from bespoke_jax.fields.model import noise
+    from bespoke_jax.fitting.tailor import tailor as run
+
     loaded = models.starting(models.load(model), start)
     for given in starts:
         if given.nfe not in (nfe, nfe - 1):

@@ -27,10 +27,12 @@ class Weights(NamedTuple):
 def write(path: Path, weights: Weights) -> None:
     """Writes `path` atomically; keys are "block/layer/kernel", the record is JSON."""
     flat = flax.traverse_util.flatten_dict(weights.params, sep="/")
-    arrays: dict[str, Any] = {k: np.asarray(a, np.float32) for k, a in flat.items()}
+    arrays: dict[str, np.ndarray] = {
+        k: np.asarray(a, np.float32) for k, a in flat.items()
+    }
     arrays[_RECORD] = np.array(json.dumps(weights.record))
     with atomic.replacing(path) as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays, allow_pickle=False)
 
 
 def read(data: bytes) -> Weights:

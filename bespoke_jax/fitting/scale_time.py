@@ -12,18 +12,9 @@ import optax
 
 from bespoke_jax.families import scale_time
 from bespoke_jax.fields.model import Model
-from bespoke_jax.fitting import losses
 from bespoke_jax.fitting.fit import Fitted, fit
 from bespoke_jax.reference.of_model import solve_model
 from bespoke_jax.reference.paths import Paths
-
-LOSSES: dict[str, Callable] = {
-    "rmse_bound": losses.rmse_bound,
-    "lte": losses.lte,
-    "rmse": losses.rmse,
-}
-VALIDATION, TEST = 0.2, 0.2
-"""Fractions of the paths that choose the iterate, and that are only reported on."""
 
 
 class ScaleTimeFit(NamedTuple):
@@ -38,11 +29,13 @@ def fit_scale_time(
     *,
     steps: int,
     base: str,
-    loss: str,
+    loss: Callable,
     iterations: int,
     lr: float,
     batch_size: int,
     paths: int,
+    validation: float,
+    test: float,
     noise_key: jax.Array,
     key: jax.Array,
     evaluations: float | int | None = None,
@@ -55,11 +48,10 @@ def fit_scale_time(
     Args:
         model: the model.
         steps, base: of `families.scale_time`.
-        loss: a key of `LOSSES`.
-        iterations, batch_size, evaluations, seconds, progress: as for `fit`.
+        loss, iterations, batch_size, validation, test, evaluations, seconds, progress:
+            as for `fit`.
         lr: first learning rate of Adam; it falls to zero along a cosine.
-        paths: number of exact paths: the fractions `VALIDATION` and `TEST` choose the
-            iterate and are reported on, the rest is fitted to.
+        paths: number of exact paths.
         noise_key, key: sources of the noises and of the batches.
         directory: folder for the ground truth and the checkpoints; the same call
             resumes from there.
@@ -75,12 +67,12 @@ def fit_scale_time(
         scale_time(steps, base=base, start=model.start, end=model.end),
         model.field,
         exact,
-        loss=LOSSES[loss],
+        loss=loss,
         optimizer=optax.adam(optax.cosine_decay_schedule(lr, iterations)),
         iterations=iterations,
         batch_size=batch_size,
-        validation=VALIDATION,
-        test=TEST,
+        validation=validation,
+        test=test,
         evaluations=evaluations,
         seconds=seconds,
         key=key,

@@ -18,7 +18,7 @@ from bespoke_jax.core.solver import Solver, check_form
 from bespoke_jax.core.types import Scalar
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
 from bespoke_jax.reference.paths import Paths, check_paths
-from bespoke_jax.solvers import TABLE
+from bespoke_jax.solvers.registry import find
 
 
 class Point(NamedTuple):
@@ -102,7 +102,8 @@ def work_precision(
             median counts.
         keep: samples returned with each point.
         fitted: names of the solvers that were fitted to the model; None is all names
-            but those of `solvers.TABLE`, alone or with a grid (`unipc:quadratic`).
+            but those of training-free solvers, alone or with a grid
+            (`unipc:quadratic`).
         seed: of the bootstrap's resamples.
         progress: show a progress bar.
 
@@ -123,7 +124,7 @@ def work_precision(
     checks.real("data_range", data_range, above=0)
     tasks = _flat(solvers, (float(paths.start), float(paths.end)))
     if fitted is None:
-        fitted = {name for name in solvers if name.partition(":")[0] not in TABLE}
+        fitted = {name for name in solvers if find(name.partition(":")[0]) is None}
     field = as_field(field)
     size = min(batch_size, paths.size)
     noises = (paths.x0, paths.c)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jax
 
+from bespoke_jax.core import checks
 from bespoke_jax.fields.model import Model, noise
 from bespoke_jax.reference.paths import Paths
 from bespoke_jax.reference.solving import solve
@@ -32,8 +33,9 @@ def solve_model(
         ValueError: as `fields.model.noise` and `reference.solve`.
     """
     x0, c = noise(model, key, count)
+    batch_size = min(checks.whole("batch_size", batch_size), count)
     return solve(
         model.field, x0, c=c, start=model.start, end=model.end, rtol=tolerance,
-        atol=tolerance, batch_size=min(batch_size, count), directory=directory,
+        atol=tolerance, batch_size=batch_size, directory=directory,
         progress=progress,
     )  # fmt: skip

@@ -1,12 +1,12 @@
 """The parts of the page that show rather than say: curves, samples, solvers inside."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from bespoke_jax import grids
-from bespoke_jax.metrics import Point, curvature, step_errors
+from bespoke_jax.core.protocols import Schedule, VelocityField
+from bespoke_jax.metrics import Point, StepErrors, curvature, step_errors
 from bespoke_jax.reference.paths import Paths
 from bespoke_jax.report import figures as plots
 from bespoke_jax.report import html
@@ -84,14 +84,14 @@ def samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[st
 def inside(
     points: Sequence[Point],
     names: Sequence[str],
-    field: Any,
+    field: VelocityField,
     probes: Paths,
-    schedule: Any,
+    schedule: Schedule | None,
 ) -> list[str]:
     """Where each solver errs, when it evaluates, and the best one's weights."""
     nfe, end = points[0].nfe, float(probes.end)
     # In the order of all names, absent ones too: one look a solver on the whole page.
-    errors: dict[str, Any] = dict.fromkeys(names)
+    errors: dict[str, StepErrors | None] = dict.fromkeys(names)
     for p in points:
         errors[p.name] = step_errors(field, p.solver, probes)
     known = _grids(nfe, schedule, end)
@@ -124,7 +124,7 @@ def inside(
     ]
 
 
-def _grids(nfe: int, schedule: Any, end: float) -> dict[str, np.ndarray]:
+def _grids(nfe: int, schedule: Schedule | None, end: float) -> dict[str, np.ndarray]:
     """The known grids that this schedule and end have."""
     known = {}
     for name in grids.NAMES:

@@ -18,6 +18,7 @@ import tyro
 from experiments.harness import command
 
 BENCHMARKS: dict[str, tuple[str, ...]] = {  # name -> other programs it needs
+    "startup": (),
     "overhead": (),
     "compiling": (),
     "memory": (),

@@ -7,6 +7,7 @@ solver under study, so that the figure shows the models and not a solver's error
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import jax
@@ -21,12 +22,8 @@ from experiments.harness import figures
 
 HERE = Path(__file__).parent
 LABELS = {
-    "fm_ot": "FM-OT: velocity, CondOT path",
-    "fm_cs": "FM/v-CS: velocity, Cosine path",
-    "eps_vp": "eps-VP: noise, VP path",
-    "edm": "EDM: preconditioned, VE path",
-    "fm_ot_class": "FM-OT given the class 0 .. 9, 0 .. 9, ...",
-    "fm_ot_16": "FM-OT of digits at 16x16 (other noise)",
+    name: f"{name}: {recipe.base.description}"
+    for name, recipe in models.RECIPES.items()
 }
 
 
@@ -44,7 +41,7 @@ class Config:
 
 def training(log: dict[str, Any], path: Path) -> None:
     """Loss against iteration, a panel per model: their losses have different units."""
-    figure, axes = figures.panels(2, 3, (9, 6))
+    figure, axes = bj.plots.panels(2, 3, size=(3, 3))
     for axis, (name, label) in zip(axes.flat, LABELS.items(), strict=True):
         curve = log[name]["curve"]
         thousands = np.array(curve["iteration"]) / 1000
@@ -54,8 +51,9 @@ def training(log: dict[str, Any], path: Path) -> None:
             thousands, curve["validation"], color="black",
             label="held-out digits, averaged weights",
         )  # fmt: skip
-        figures.decorate(axis, xlabel="iterations (thousands)", yscale="log")
-        axis.set_title(f"{label}\n{minutes:.0f} min of training", fontsize=8)
+        bj.plots.dress(axis, xlabel="iterations (thousands)", log="y")
+        title = fill(label, 40, break_on_hyphens=False)
+        axis.set_title(f"{title}\n{minutes:.0f} min of training", fontsize=8)
         low, high = min(curve["validation"]), curve["validation"][0]
         axis.set_ylim(0.85 * low, 1.1 * high)
         axis.yaxis.set_major_formatter("{x:.2g}")
@@ -63,7 +61,7 @@ def training(log: dict[str, Any], path: Path) -> None:
         axis.tick_params(which="both", labelsize=7)
     for axis in axes[:, 0]:
         axis.set_ylabel("mean squared error per number", fontsize=9)
-    figures.legend(figure, axes[0], 2)
+    bj.plots.legend(figure, columns=2)
     figures.save(figure, path)
 
 
@@ -82,7 +80,7 @@ def draw(config: Config) -> dict[str, np.ndarray]:
 
 def samples(sheets: dict[str, np.ndarray], rows: int, path: Path) -> None:
     """One sheet of images under another; place (i, j) is the same noise in each."""
-    figure, axes = figures.panels(len(sheets), 1, (8, 1.75 * len(sheets)))
+    figure, axes = bj.plots.panels(len(sheets), 1, size=(8, 1.75))
     for axis, (label, images) in zip(axes[:, 0], sheets.items(), strict=True):
         side = images.shape[1]
         grid = images.reshape(rows, -1, side, side)
@@ -93,8 +91,10 @@ def samples(sheets: dict[str, np.ndarray], rows: int, path: Path) -> None:
         figures.sheet(axis, sheet, low=-1, high=1)
         axis.set_title(label, fontsize=9, loc="left", pad=3)
         axis.set_axis_off()
-    note = "One place in the 8x8 sheets of models is one draw of noise."
-    figure.supxlabel(f"{note} White -1 to black 1.", fontsize=9)
+    note = (
+        "One place in the 8x8 sheets is one draw of noise; classes are 0 .. 9, 0 .. 9"
+    )
+    figure.supxlabel(f"{note}. White -1 to black 1.", fontsize=9)
     figures.save(figure, path)
 
 

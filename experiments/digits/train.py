@@ -10,7 +10,6 @@ is given again. `--models fm_ot_16 ...` trains some of them only.
 """
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -24,6 +23,7 @@ import optax
 import tyro
 from tqdm import tqdm
 
+from bespoke_jax.cards import atomic
 from bespoke_jax.demo import weights
 from experiments import harness
 from experiments.digits import data, models
@@ -147,12 +147,9 @@ def validate(recipe, params, digits, labels) -> jax.Array:
 
 def store(path: Path, state: State, curve: dict[str, list]) -> None:
     """Writes an unfinished model atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_suffix(".partial")
-    with open(partial_path, "wb") as file:
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+    with atomic.replacing(path) as file:
         np.savez(file, *leaves, curve=np.array(json.dumps(curve)))
-    os.replace(partial_path, path)
 
 
 def restore(path: Path, state: State) -> tuple[State, dict[str, list]]:

@@ -30,6 +30,7 @@ from experiments.harness.setup import (
     sampled,
     solved,
     spent,
+    tailored,
     truth,
 )
 
@@ -53,5 +54,6 @@ __all__ = [
     "solved",
     "spent",
     "stored",
+    "tailored",
     "truth",
 ]

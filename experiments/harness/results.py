@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 import bespoke_jax as bj
+from bespoke_jax.cards import atomic
 
 Row = dict[str, Any]
 
@@ -23,10 +24,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file atomically; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(partial, path)
+    atomic.write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 class Results:

@@ -123,6 +123,23 @@ def fitted(
     )
 
 
+def tailored(
+    setup: Setup, model: bj.Model, truth: Truth, nfe: int, **options: Any
+) -> bj.Tailored:
+    """What `bj.tailor` finds on these paths; options as there."""
+    return bj.tailor(
+        model.field,
+        truth.training,
+        validation=truth.validation,
+        test=truth.test,
+        nfe=nfe,
+        key=jax.random.key(setup.seed + 1),
+        schedule=model.schedule,
+        end=model.end,
+        **options,
+    )
+
+
 def spent(fitted: bj.Fitted) -> np.ndarray:
     """Network evaluations of a fit and its validations at each of them after the start.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 import bespoke_jax as bj
 from experiments import harness
-from experiments.mixture import fields
+from experiments.mixture import models
 
 HERE = Path(__file__).parent
 
@@ -62,7 +62,7 @@ def measure(config: Config) -> None:
 
 
 def measure_mixture(config: Config, seed: int) -> None:
-    model, results = fields.benchmark(seed), config.results()
+    model, results = models.benchmark(seed), config.results()
     training = truth(config, model, config.fitting, 0)
     test = truth(config, model, config.test, 1)
     below: list[bj.Solver] = []

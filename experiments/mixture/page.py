@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 from experiments.mixture.measure import PEERS, Config
 
 HERE = Path(__file__).parent
@@ -20,14 +20,8 @@ COLUMNS = (
     "flip rate",
     "seconds, longest fit",
 )
-RIVALS = {
-    "best free peer": Look("0.55", "s", ":"),
-    "best learned peer": Look("0.3", "D", "--"),
-}
-OURS = {
-    "free_median": ("best training-free here", Look("tab:blue", "^", ":")),
-    "median": ("tailor", Look("tab:red", "o", "-")),
-}
+RIVALS = ("best training-free peer", "best learned peer")
+OURS = {"free_median": "best training-free here", "median": "tailor"}
 
 
 def column(results: harness.Results, nfe: int, key: str) -> list[float]:
@@ -76,23 +70,18 @@ def write(config: Config) -> None:
 
 def draw(results: harness.Results) -> None:
     """Median RMSE against NFE, with the range over the mixtures."""
-    figure, ((axis,),) = figures.panels(1, 1, (6, 4.8))
     order = list(PEERS)
-    peers = {k: {n: PEERS[n][i] for n in order} for i, k in enumerate(RIVALS)}
-    figures.draw(axis, peers, RIVALS)
-    for key, (name, look) in OURS.items():
+    peers = {name: {n: PEERS[n][i] for n in order} for i, name in enumerate(RIVALS)}
+    found = figures.lines(peers)
+    for key, name in OURS.items():
         values = [column(results, nfe, key) for nfe in order]
-        middle = [float(np.median(v)) for v in values]
-        axis.plot(order, middle, label=name, **look.options())
-        low, high = [min(v) for v in values], [max(v) for v in values]
-        axis.fill_between(order, low, high, color=look.colour, alpha=0.15, lw=0)
-    figures.decorate(
-        axis,
-        xlabel="NFE",
+        middle, low, high = ([f(v) for v in values] for f in (np.median, min, max))
+        found[name] = bj.plots.Line(order, middle, low, high)
+    figure = bj.plots.error_against_nfe(
+        {"": found},
+        fitted=("tailor",),
         ylabel="median RMSE to the exact solution",
-        yscale="log",
-        xticks=order,
+        note="bands: from the smallest to the largest of the mixtures",
     )
-    title = "bands: from the smallest to the largest of the mixtures"
-    figures.legend(figure, [axis], 2, title=title, title_fontsize=8)
+    figure.set_size_inches(7, 5)
     figures.save(figure, HERE / "rmse_nfe.png")

@@ -14,22 +14,22 @@ from jax.tree_util import Partial
 import bespoke_jax as bj
 from experiments import harness
 from experiments.digits import models
-from experiments.mixture import fields
+from experiments.mixture import models as mixtures
 
 ANALYTIC = ("gaussian", "mixture")
 DIGITS = ("eps_vp", "edm")
 NAMES = (*ANALYTIC, *DIGITS)
 TOLERANCE = {True: 1e-9, False: 1e-5}  # of the exact solutions, in float64 or not
-GAUSSIAN = fields.Mixture(np.ones(1), np.linspace(-1, 1, 8)[None], np.array([0.5]))
+GAUSSIAN = bj.fields.Mixture(np.ones(1), np.linspace(-1, 1, 8)[None], np.array([0.5]))
 
 
 def load(name: str, *, double: bool | None = None) -> bj.Model:
     """A model; sets JAX's float64 as it wants it (`double` overrules)."""
     jax.config.update("jax_enable_x64", name in ANALYTIC if double is None else double)
     if name == "gaussian":
-        return fields.model(name, GAUSSIAN)
+        return mixtures.model(name, GAUSSIAN)
     if name == "mixture":
-        return fields.benchmark(0)._replace(name=name)
+        return mixtures.benchmark(0)._replace(name=name)
     return models.load(name)
 
 

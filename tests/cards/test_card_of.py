@@ -48,7 +48,7 @@ def test_the_card_of_a_bare_solver_has_what_it_is_told():
         (
             midpoint_solver(),
             {"validation": 0.1},
-            "validation must be a Validation",
+            "validation must be a card.Validation",
         ),
         (types.SimpleNamespace(), {}, "expected a Solver"),
     ],

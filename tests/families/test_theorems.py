@@ -4,8 +4,9 @@ Proposition 2.1 on solutions, Theorem 2.3 in both directions, and the algebra of
 Elsewhere: Theorem 2.2 (test_scale_time), equation 27 and x^aux (test_losses).
 """
 
+from dataclasses import dataclass
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import chex
 import jax
@@ -18,6 +19,7 @@ from oracles import GAUSSIAN, field, gaussian_flow, random_mixture
 from scale_time_cases import BASES, perturbed
 
 import bespoke_jax as bj
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.families import from_path, from_schedules, scale_time
 from bespoke_jax.reference.paths import Paths
 
@@ -141,16 +143,17 @@ def test_a_path_that_starts_late_is_stretched_and_still_consistent(old, new):
     assert error(64) < error(16) / 8
 
 
-class Transformed(NamedTuple):
+@dataclass(frozen=True)
+class Transformed(bj.schedules.Path):
     """The schedule alpha_bar = s alpha(t), sigma_bar = s sigma(t) of a map."""
 
-    old: Any
+    old: Schedule
 
-    def __call__(self, r):
-        return jax.tree.map(lambda value: scale(r) * value, self.old(time(r)))
+    def alpha(self, t):
+        return scale(t) * self.old(time(t))[0]
 
-    def rates(self, r):
-        return jax.jvp(self.__call__, (r,), (jnp.ones_like(r),))[1]
+    def sigma(self, t):
+        return scale(t) * self.old(time(t))[1]
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -174,12 +177,13 @@ def test_preconditioning_is_a_larger_noise():
     )
     got = bj.sample(field(bj.schedules.CondOT(), MIXTURE), family.build(theta), X0)
 
-    class Noisier(NamedTuple):
-        def __call__(self, t):
-            return t, k * (1 - t)
+    @dataclass(frozen=True)
+    class Noisier(bj.schedules.Path):
+        def alpha(self, t):
+            return t
 
-        def rates(self, t):
-            return jnp.ones_like(t), -k * jnp.ones_like(t)
+        def sigma(self, t):
+            return k * (1 - t)
 
     want = bj.sample(field(Noisier(), MIXTURE), bj.solvers.euler(steps=4), k * X0)
     close(got, want, 1e-12)

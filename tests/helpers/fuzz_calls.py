@@ -64,6 +64,9 @@ def measured():
     return bj.losses.lipschitz(field, paths(), key=jax.random.key(0), iterations=1)
 
 
+MODEL, KEY = bj.Model(field, (2,), end=END), jax.random.key(3)
+
+
 @functools.cache
 def points():
     return bj.metrics.work_precision(
@@ -302,6 +305,11 @@ def measuring() -> dict:
             metrics.work_precision,
             dict(field=field, solvers={"a": solver()}, paths=paths(), batch_size=4,
                  repeats=1, keep=0, seed=0, **QUIET),
+        ),
+        "metrics.compare": (
+            metrics.compare,
+            dict(model=MODEL, solvers={"a": [solver()]}, count=4, key=KEY, batch_size=4,
+                 keep=0, seed=0, **QUIET),
         ),
         "step_errors": (
             metrics.step_errors, dict(field=field, solver=solver(), paths=paths())

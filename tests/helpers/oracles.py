@@ -1,6 +1,6 @@
 """Velocity fields whose flow map is known in closed form, or to 12 digits.
 
-The fields are those of `experiments.mixture.fields`. With one component the flow map
+The fields are those of `fields.analytic`. With one component the flow map
 is closed: x_t = alpha_t mu + sqrt(alpha_t^2 s^2 + sigma_t^2) y with y constant along
 each path.
 """
@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.fields.analytic import Mixture, posterior_means, random_mixture
+from bespoke_jax.fields.analytic import mixture_field as field
 from bespoke_jax.reference.paths import Paths
-from experiments.mixture.fields import Mixture, field, posterior_means, random_mixture
 
 __all__ = [
     "GAUSSIAN",

@@ -19,7 +19,6 @@ from experiments import harness
 from experiments.benchmarks.ground_truth import page as ground_truth_page
 from experiments.benchmarks.peers import page as peers_page
 from experiments.benchmarks.peers.pairs import COND_OT, PAIRS
-from experiments.mixture import fields
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "benchmarks"
 PEERS, TRUTH = (
@@ -130,7 +129,7 @@ def test_a_pair_agrees(name):
     from experiments.benchmarks.peers import programs
 
     pair = next(pair for pair in PAIRS if pair.name == name)
-    mixture = fields.random_mixture(0, dim=8, modes=6, std=0.15)
+    mixture = bj.fields.random_mixture(0, dim=8, modes=6, std=0.15)
     noise = np.asarray(jax.random.normal(jax.random.key(3), (64, 8)), np.float64)
     torch_field = programs.Field(mixture)
     torch_field.counting = True
@@ -140,7 +139,7 @@ def test_a_pair_agrees(name):
         theirs = program.last * program.solve(start).numpy()
     x = jnp.asarray(program.first * noise, jnp.float32)
     for solver in pair.build(program.times, torch_field.calls):
-        x = bj.sample(fields.field(COND_OT, mixture), solver, x)
+        x = bj.sample(bj.fields.mixture_field(COND_OT, mixture), solver, x)
     off = np.sqrt(np.mean((np.asarray(x) - theirs) ** 2, axis=1))
     assert np.median(off) < MEDIAN and off.max() < LARGEST
 

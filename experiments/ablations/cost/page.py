@@ -3,19 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.ablations.cost.measure import MODELS, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 SHARE, SECONDS = 0.05, 120  # targets: of the model's training, of wall-clock
 NEAR = 1.05  # times another RMSE still counts as the same
-LOOKS = {
-    "fm_ot": Look("tab:blue", "o"),
-    "fm_cs": Look("tab:green", "^"),
-    "eps_vp": Look("tab:red", "s"),
-}
 
 Kinds = dict[str, Any]
 """Rows of a model: those of a curve ("paths", "short") by x, the others as they are."""
@@ -146,50 +141,58 @@ def clock(timing: harness.Results) -> list[str]:
 
 def draw(settings: dict[str, Any], stored: dict[str, Kinds]) -> None:
     """RMSE against training paths, and against all evaluations spent."""
-    figure, axes = figures.panels(1, 2, (10, 6), sharey=True)
+    figure, axes = bj.plots.panels(1, 2, size=(5, 6), sharey=True)
     left, right = axes[0]
+    looks = bj.plots.looks(MODELS)
     for name, kinds in stored.items():
-        draw_paths(left, name, kinds["paths"])
-        draw_spent(right, name, kinds, settings["short"])
+        draw_paths(left, name, looks[name], kinds["paths"])
+        draw_spent(right, name, looks[name], kinds, settings["short"])
         for axis in (left, right):
-            level = {"color": LOOKS[name].colour, "label": f"{name}, midpoint"}
+            level = {"color": looks[name].get("color"), "label": f"{name}, midpoint"}
             axis.axhline(kinds["midpoint"]["rmse"], ls=":", **level)
     # So many evaluations are the target: their share is proportional to them.
     long = [*stored.values()][-1]["long"]
     target = SHARE * long["evaluations"] / long["share"]
     right.axvline(target, color="black", ls="-.", label=f"{SHARE:.0%} of training")
-    figures.decorate(left, xlabel="training paths", yscale="log")
-    left.set_xscale("log", base=2)
-    left.set_xticks(settings["paths"], [str(x) for x in settings["paths"]])
-    left.set_ylabel(f"RMSE at {settings['nfe']} NFE (pixels on [-1, 1])")
+    ylabel = f"RMSE at {settings['nfe']} NFE (pixels on [-1, 1])"
+    bj.plots.dress(
+        left, xlabel="training paths", ylabel=ylabel, log="xy", xticks=settings["paths"]
+    )
     spent = "network evaluations, ground truth included"
-    figures.decorate(right, xlabel=spent, xscale="log", yscale="log")
+    bj.plots.dress(right, xlabel=spent, log="xy")
     for axis in (left, right):
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
         axis.legend(ncols=2, fontsize=8, **below)
     figures.save(figure, HERE / "cost.png")
 
 
-def draw_paths(axis: figures.Axes, name: str, rows: dict[int, harness.Row]) -> None:
+def draw_paths(
+    axis: figures.Axes, name: str, look: bj.plots.Look, rows: dict[int, harness.Row]
+) -> None:
     """Test and validation RMSE against training paths."""
-    look, curve = LOOKS[name], sorted(rows.items())
+    curve = sorted(rows.items())
     xs = [x for x, _ in curve]
     test, held_out = ([row[k] for _, row in curve] for k in ("rmse", "validation"))
-    axis.plot(xs, test, label=f"{name}, test", **look.options())
-    dashed = look.options(ls="--", mfc="white")
-    axis.plot(xs, held_out, label=f"{name}, validation", **dashed)
+    style: dict[str, Any] = {**look, "ls": "-"}
+    axis.plot(xs, test, label=f"{name}, test", **style)
+    style |= {"ls": "--", "mfc": "white"}
+    axis.plot(xs, held_out, label=f"{name}, validation", **style)
 
 
 def draw_spent(
-    axis: figures.Axes, name: str, kinds: Kinds, iterations: list[int]
+    axis: figures.Axes,
+    name: str,
+    look: bj.plots.Look,
+    kinds: Kinds,
+    iterations: list[int],
 ) -> None:
     """Test RMSE against evaluations: short fits, the cheap one and the shared one."""
-    look = LOOKS[name]
     rows = [row for _, row in sorted(kinds["short"].items())]
     xs, ys = ([row[k] for row in rows] for k in ("evaluations", "rmse"))
     label = f"{name}, {min(iterations)} to {max(iterations)} iterations"
-    axis.plot(xs, ys, label=label, **look.options())
+    style: dict[str, Any] = {**look, "ls": "-"}
+    axis.plot(xs, ys, label=label, **style)
     for kind, mark, fit in (("cheap", "*", "cheap"), ("long", "P", "shared")):
         row = kinds[kind]
-        style = look._replace(marker=mark, dash="").options(ms=12, mec="black")
+        style |= {"ls": "", "marker": mark, "ms": 12, "mec": "black"}
         axis.plot(row["evaluations"], row["rmse"], label=f"{name}, {fit} fit", **style)

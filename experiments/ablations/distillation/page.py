@@ -2,29 +2,21 @@
 
 from pathlib import Path
 
+import bespoke_jax as bj
 from experiments.ablations.distillation.measure import LOSSES, MODELS, Config, cases
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 
 
-LOOKS = {
-    "midpoint, original network": Look("0.5", "o", ""),
-    "RK2-Bespoke, direct RMSE": Look("tab:red", "s", ""),
-    "RK2-Bespoke, RMSE bound": Look("tab:blue", "D", ""),
-    "midpoint, distilled network": Look("black", "^", ""),
-    "the same on its own training paths": Look("black", "v", ""),
-    "distilled, more iterations": Look("tab:purple", "*", ""),
-}
-# The row and the entry of it that each of these shows.
+# What the figure shows: name, the row of a case and the entry of it.
 SHOWN = (
-    ("midpoint", "rmse"),
-    ("bespoke", "rmse"),
-    ("bound", "rmse"),
-    ("distilled", "rmse"),
-    ("distilled", "on_training"),
-    ("longer", "rmse"),
+    ("midpoint, original network", "midpoint", "rmse"),
+    ("RK2-Bespoke, direct RMSE", "bespoke", "rmse"),
+    ("RK2-Bespoke, RMSE bound", "bound", "rmse"),
+    ("midpoint, distilled network", "distilled", "rmse"),
+    ("the same on its own training paths", "distilled", "on_training"),
+    ("distilled, more iterations", "longer", "rmse"),
 )
 
 
@@ -79,24 +71,21 @@ def verdict(config: Config, stored: dict[str, dict]) -> list[str]:
 def draw(stored: dict[str, dict]) -> None:
     """RMSE of each case, the kinds side by side."""
     width = 1.6 + 1.3 * max(len(stored), 4)
-    figure, ((axis,),) = figures.panels(1, 1, (width, 4.4))
-    points = {
-        label: {
-            i + 0.11 * (k - 2.5): case[source][entry]
+    figure, ((axis,),) = bj.plots.panels(1, 1, size=(width, 4.4))
+    looks = bj.plots.looks(name for name, *_ in SHOWN)
+    for k, (name, source, entry) in enumerate(SHOWN):
+        points = [
+            (i + 0.11 * (k - 2.5), case[source][entry])
             for i, case in enumerate(stored.values())
             if source in case
-        }
-        for k, (label, (source, entry)) in enumerate(zip(LOOKS, SHOWN, strict=True))
-    }
-    figures.draw(axis, points, LOOKS, ms=8)
-    for line in axis.get_lines():
-        if line.get_label() == "the same on its own training paths":
-            line.set_markerfacecolor("white")
-    figures.decorate(
-        axis, yscale="log", ylabel="RMSE to the exact solution (pixels on [-1, 1])"
-    )
+        ]
+        style = {**looks[name], "ls": "", "ms": 8}
+        if entry == "on_training":
+            style["mfc"] = "white"
+        axis.plot(*zip(*points, strict=True), label=name, **style)
+    bj.plots.dress(axis, ylabel=figures.ERROR, log="y")
     axis.grid(visible=False, axis="x", which="both")
     axis.set_xticks(range(len(stored)), [name.replace(", ", "\n") for name in stored])
     axis.set_xlim(-0.5, len(stored) - 0.5)
-    figures.legend(figure, [axis], 2)
+    bj.plots.legend(figure, columns=2)
     figures.save(figure, HERE / "distillation.png")

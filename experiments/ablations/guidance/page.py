@@ -89,7 +89,7 @@ def write(config: Config) -> None:
 
 def draw(config: Config, results: harness.Results, rmse: np.ndarray) -> None:
     """The matrix of ratios, and samples at three weights."""
-    figure = figures.Figure(figsize=(12, 5.4), layout="constrained")
+    figure = figures.empty((12, 5.4))
     halves: Any = figure.subfigures(1, 2, width_ratios=(1, 1.15))
     left, right = halves
     draw_matrix(left.subplots(), config, rmse)

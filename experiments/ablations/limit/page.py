@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.ablations.limit.measure import LOSSES, MODELS, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 GRID = np.linspace(0.0, 1.0, 401)  # of r
@@ -136,26 +136,23 @@ def note(
 
 def draw(config: Config, stored: dict[str, harness.Results]) -> None:
     """The learned time, scale and drift of every model, light to dark as n grows."""
-    size = (13, 3.4 * len(stored))
-    figure, axes = figures.panels(len(stored), 3, size, sharex=True)
+    figure, axes = bj.plots.panels(len(stored), 3, size=(4.3, 3.4), sharex=True)
     shades = figures.gradation(len(config.n))
+    ylabels = ("time: $t_r$ / end $-$ r", "scale $s_r$")
+    ylabels += ("effective drift $n (C + D P - 1)$",)
     for line, (name, results) in zip(axes, stored.items(), strict=True):
-        for axis, identity in zip(line, ([0, 0], [1, 1], [0, 0]), strict=True):
-            axis.plot([0, 1], identity, color="0.5", ls="--", label="identity (RK2)")
-            figures.decorate(axis)
-            axis.set_title(f"{name}, RMSE bound", fontsize=10)
+        for axis, level, ylabel in zip(line, (0, 1, 0), ylabels, strict=True):
+            axis.plot([0, 1], 2 * [level], color="0.5", ls="--", label="identity (RK2)")
+            bj.plots.dress(axis, title=f"{name}, RMSE bound", ylabel=ylabel)
         for i, n in enumerate(config.n):
             row = results.get(loss="bound", n=n, batches=0)
-            look = Look(shades[i], MARKERS[i % len(MARKERS)])
-            style = look.options(ms=3.5, lw=1.2, label=f"n = {n}")
+            style = {"color": shades[i], "marker": MARKERS[i % len(MARKERS)]}
+            style |= {"ms": 3.5, "lw": 1.2, "label": f"n = {n}"}
             # The departure from r: the curves themselves could not be told apart.
             line[0].plot(row["r"], np.subtract(row["t"], row["r"]), **style)
             line[1].plot(row["r"], row["s"], **style)
             line[2].plot((np.arange(n) + 0.5) / n, row["drift"], **style)
-        line[0].set_ylabel("time: $t_r$ / end $-$ r")
-        line[1].set_ylabel("scale $s_r$")
-        line[2].set_ylabel("effective drift $n (C + D P - 1)$")
     for axis in axes[-1]:
         axis.set_xlabel("solver time r")
-    figures.legend(figure, axes[0], 5, fontsize=9)
+    bj.plots.legend(figure, columns=5)
     figures.save(figure, HERE / "limit.png")

@@ -4,18 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.ablations.losses.measure import LABELS, LOSSES, MODELS, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
-LOOKS = {
-    "midpoint": Look("0.5", "s", ":"),
-    "bespoke": Look("tab:red", "o", "-"),
-    "bound": Look("tab:blue", "D", "--"),
-    "lte": Look("tab:green", "^", "-."),
-}
 
 
 def write(config: Config) -> None:
@@ -117,14 +111,14 @@ def verdict(config: Config, stored: dict[str, harness.Results]) -> list[str]:
 
 def draw(config: Config, stored: dict[str, harness.Results]) -> None:
     """RMSE above Frechet distance, a column for each model."""
-    size = (3.6 * len(stored), 6)
-    figure, axes = figures.panels(2, len(stored), size, sharex=True)
+    figure, axes = bj.plots.panels(2, len(stored), size=(3.6, 3), sharex=True)
+    looks = bj.plots.looks(LABELS.values())
     for column, (name, results) in zip(axes.T, stored.items(), strict=True):
         for axis, key in zip(column, ("rmse", "frechet"), strict=True):
             at = lambda solver, n, k=key, of=results: of.get(solver=solver, nfe=n)[k]
-            lines = {s: {n: at(s, n) for n in config.nfe} for s in LOOKS}
-            figures.draw(axis, lines, LOOKS, LABELS)
-            figures.decorate(axis, yscale="log", xticks=config.nfe)
+            found = {s: {n: at(s, n) for n in config.nfe} for s in LABELS}
+            bj.plots.draw(axis, figures.lines(found, LABELS), looks)
+            bj.plots.dress(axis, log="y", xticks=config.nfe)
         exact = results.get(solver="exact")
         level, error = exact["frechet"], sampling_error(exact)
         low, high = level - error, level + error
@@ -134,5 +128,5 @@ def draw(config: Config, stored: dict[str, harness.Results]) -> None:
         column[1].set_xlabel("NFE")
     axes[0, 0].set_ylabel("RMSE to the exact solution")
     axes[1, 0].set_ylabel("Frechet distance to the data")
-    figures.legend(figure, axes[1], 6)
+    bj.plots.legend(figure)
     figures.save(figure, HERE / "losses.png")

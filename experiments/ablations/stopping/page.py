@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.ablations.stopping.measure import LOSSES, MODELS, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 CRITERIA = {"rmse": "validation RMSE", "frechet": "Frechet distance"}
-LOOKS = {"bound": Look("tab:blue", "", "--"), "direct": Look("black", "", "-")}
+LOOKS = {
+    "bound": {"color": "tab:blue", "ls": "--"},
+    "direct": {"color": "black", "ls": "-"},
+}
 MARKS = {"rmse": {"marker": "o", "ms": 5}, "frechet": {"marker": "s", "ms": 10}}
 
 
@@ -88,9 +91,8 @@ def verdict(outcomes: list[tuple[str, str, dict, dict, float]]) -> list[str]:
 
 def draw(config: Config, stored: dict[str, harness.Results]) -> None:
     """Both criteria during a fit, and the samples of the iterates that they choose."""
-    widths = (1, 1, 1.5)
     size = (13, 3.2 * len(stored))
-    figure, axes = figures.panels(len(stored), 3, size, width_ratios=widths)
+    figure, axes = figures.uneven(len(stored), (1, 1, 1.5), size)
     for line, (name, results) in zip(axes, stored.items(), strict=True):
         exact = results.get(loss="exact")
         level, error = exact["selecting"], sampling_error(exact)
@@ -98,34 +100,35 @@ def draw(config: Config, stored: dict[str, harness.Results]) -> None:
         line[1].axhline(level, color="0.4", ls=":", label="ground truth")
         line[1].axhspan(low, high, color="0.85", label="sampling error of that")
         for loss, look in LOOKS.items():
-            draw_curves(config, line[:2], loss, look, results.get(loss=loss))
+            row = results.get(loss=loss)
+            draw_curves(config, line[:2], f"{loss} loss", look, row)
         draw_samples(line[2], name, results)
-        line[0].set_ylabel("validation RMSE (pixels, -1 to 1)")
-        line[1].set_ylabel("Frechet distance (selecting)")
-        for axis in line[:2]:
+        ylabels = ("validation RMSE (pixels, -1 to 1)", "Frechet distance (selecting)")
+        for axis, ylabel in zip(line, ylabels, strict=False):
             title = f"{name}, NFE {config.nfe}"
-            figures.decorate(axis, title=title, xlabel="iteration", yscale="log")
-            axis.yaxis.set_major_formatter("{x:.3g}")
+            bj.plots.dress(
+                axis, title=title, xlabel="iteration", ylabel=ylabel, log="y"
+            )
             axis.yaxis.set_minor_formatter("{x:.3g}")
             axis.tick_params(which="both", labelsize=7)
-    figures.legend(figure, axes[0, :2], 4, fontsize=9)
+    bj.plots.legend(figure, columns=4)
     figures.save(figure, HERE / "stopping.png")
 
 
 def draw_curves(
-    config: Config, axes: np.ndarray, loss: str, look: Look, row: harness.Row
+    config: Config, axes: np.ndarray, name: str, look: dict, row: harness.Row
 ) -> None:
     """Both criteria against iterations, with a mark at what each of them chooses."""
     at = np.arange(0, config.iterations + 1, config.every)
     for axis, kind in zip(axes, CRITERIA, strict=True):
         values = row["curves"][kind]
-        axis.plot(at, values, label=f"{loss} loss", **look.options())
+        axis.plot(at, values, label=name, **look)
         for criterion, mark in MARKS.items():
             i = row["chosen"][criterion]["iteration"]
             axis.plot(
                 i, values[i // config.every], ls="", mfc="none", mew=1.4,
-                color=look.colour, **mark,
-                label=f"{loss} loss, best {CRITERIA[criterion]}",
+                color=look["color"], **mark,
+                label=f"{name}, best {CRITERIA[criterion]}",
             )  # fmt: skip
 
 

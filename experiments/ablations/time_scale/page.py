@@ -5,17 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.ablations.time_scale.measure import BASE, LABELS, MODELS, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
-LOOKS = {
-    "time": Look("tab:blue", "s", "--"),
-    "scale": Look("tab:orange", "^", ":"),
-    "both": Look("black", "o", "-"),
-}
+LEARNED = ("time", "scale", "both")
 
 
 def share(base: float, part: float, both: float) -> float | None:
@@ -40,7 +36,7 @@ def write(config: Config) -> None:
     shown = harness.stored(config.results, MODELS, complete=complete)
     first, *_ = shown.values()
     count = lambda learn, nfe: first.get(learn=learn, nfe=nfe)["parameters"]
-    body = [(LABELS[k], [count(k, nfe) for nfe in config.nfe]) for k in LOOKS]
+    body = [(LABELS[k], [count(k, nfe) for nfe in config.nfe]) for k in LEARNED]
     lines = [*pages.table("Free numbers at NFE", config.nfe, body), ""]
     for name, results in shown.items():
         rmse = lambda learn, nfe, of=results: of.get(learn=learn, nfe=nfe)["rmse"]
@@ -98,22 +94,22 @@ def verdict(config: Config, shown: dict[str, harness.Results]) -> list[str]:
 
 def draw(config: Config, shown: dict[str, harness.Results]) -> None:
     """The learned time and scale of every model at the largest NFE."""
-    figure, axes = figures.panels(len(shown), 2, (9, 3 * len(shown)), sharex=True)
-    for line, (name, results) in zip(axes, shown.items(), strict=True):
-        for axis, symbol in zip(line, "ts", strict=True):
+    figure, axes = bj.plots.panels(len(shown), 2, size=(4.5, 3), sharex=True)
+    looks = bj.plots.looks(LABELS[learn] for learn in LEARNED)
+    for pair, (name, results) in zip(axes, shown.items(), strict=True):
+        for axis, symbol in zip(pair, "ts", strict=True):
             # Drawn as it is, t_r lies on the diagonal to the eye.
             level, offset = (0, np.asarray) if symbol == "t" else (1, np.zeros_like)
             axis.axhline(level, color="0.6", ls="-.", label="identity (RK2)")
-            for learn, look in LOOKS.items():
+            for learn in LEARNED:
                 row = results.get(learn=learn, nfe=max(config.nfe))
                 r, value = np.asarray(row["r"]), np.asarray(row[symbol])
-                style = look.options(ms=4, label=LABELS[learn])
-                axis.plot(r, value - offset(r), **style)
-            figures.decorate(axis)
-            axis.set_title(f"{name}, NFE {max(config.nfe)}", fontsize=10)
-        line[0].set_ylabel("time: $t_r$ / end $-$ r")
-        line[1].set_ylabel("scale $s_r$")
+                line = {LABELS[learn]: bj.plots.Line(r, value - offset(r))}
+                bj.plots.draw(axis, line, looks)
+        title = f"{name}, NFE {max(config.nfe)}"
+        bj.plots.dress(pair[0], title=title, ylabel="time: $t_r$ / end $-$ r")
+        bj.plots.dress(pair[1], title=title, ylabel="scale $s_r$")
     for axis in axes[-1]:
         axis.set_xlabel("solver time r")
-    figures.legend(figure, axes[0], 4, fontsize=9)
+    bj.plots.legend(figure, columns=4)
     figures.save(figure, HERE / "time_scale.png")

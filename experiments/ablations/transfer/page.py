@@ -2,25 +2,18 @@
 
 from pathlib import Path
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.ablations.transfer.measure import PAIRS, Config, Pair
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
+KINDS = {"native": "native fit", "transferred": "transferred", "base": "RK2 (midpoint)"}
 LABELS = {
-    "native": "native fit",
-    "transferred": "transferred",
-    "transferred_changed": "transferred, after change of schedule",
-    "base": "RK2 (midpoint)",
-    "base_changed": "RK2 (midpoint), after change of schedule",
-}
-LOOKS = {
-    "native": Look("black", "o", "-"),
-    "transferred": Look("tab:red", "^", "--"),
-    "transferred_changed": Look("tab:blue", "D", "-."),
-    "base": Look("0.45", "s", ":"),
-    "base_changed": Look("0.7", "v", ":"),
+    kind + suffix: label + note
+    for kind, label in KINDS.items()
+    for suffix, note in (("", ""), ("_changed", ", after change of schedule"))
+    if kind + suffix != "native_changed"
 }
 
 Curves = dict[str, dict[int, float]]
@@ -102,11 +95,6 @@ def write(config: Config) -> None:
     lines += [f"{fits} {harness.hardware(stored.values())}."]
     pages.write(HERE, "transfer", lines)
     title = lambda pair: f"{pair.target}, solver of {pair.source}"
-    figure, axes = figures.side_by_side(
-        {title(PAIRS[name]): columns for name, columns in found.items()}, LOOKS,
-        names=LABELS, height=4.6,
-        ylabel="RMSE to the exact solution (pixels on [-1, 1])",
-        xlabel="NFE", yscale="log", xticks=config.nfe,
-    )  # fmt: skip
-    figures.legend(figure, axes)
+    panels = {title(PAIRS[k]): figures.lines(v, LABELS) for k, v in found.items()}
+    figure = bj.plots.error_against_nfe(panels, ylabel=figures.ERROR)
     figures.save(figure, HERE / "transfer.png")

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.benchmarks.compiling.measure import SUBJECTS, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
-LOOKS = (Look("tab:blue", "o"), Look("black", "s", "--"), Look("tab:red", "^", "-."))
 
 
 def write(config: Config) -> None:
@@ -56,21 +55,19 @@ def write(config: Config) -> None:
 
 def draw(config: Config, rows: list[harness.Row]) -> None:
     """Seconds against NFE, and their ratio to the fewest NFE."""
-    figure, ((left, right),) = figures.panels(1, 2, (9, 3.6))
-    for label, look in zip(SUBJECTS, LOOKS, strict=True):
+    figure, ((left, right),) = bj.plots.panels(1, 2, size=(4.5, 3.6))
+    looks = bj.plots.looks(SUBJECTS)
+    for label, look in looks.items():
         mine = [row for row in rows if row["subject"] == label]
-        seconds = [row["seconds"] for row in mine]
-        left.plot(config.nfe, seconds, label=label, **look.options())
+        left.plot(config.nfe, [row["seconds"] for row in mine], label=label, **look)
         low, middle, high = np.transpose([row["ratio"] for row in mine])
         bars = (middle - low, high - middle)
-        right.errorbar(config.nfe, middle, bars, capsize=3, **look.options())
-    left.set(ylabel="trace and compile (s)")
+        right.errorbar(config.nfe, middle, bars, capsize=3, **look)
+    ratio = f"ratio to {config.nfe[0]} NFE (median, quartiles)"
+    cost = {"xlabel": "network evaluations (NFE)", "log": "x", "xticks": config.nfe}
+    bj.plots.dress(left, ylabel="trace and compile (s)", **cost)
+    bj.plots.dress(right, ylabel=ratio, **cost)
     left.set_ylim(0)
-    right.set(ylabel=f"ratio to {config.nfe[0]} NFE (median, quartiles)")
     right.set_ylim(0, max(1.5, right.get_ylim()[1]))
-    for axis in (left, right):
-        axis.set(xlabel="network evaluations (NFE)", xscale="log")
-        figures.ticks(axis.xaxis, config.nfe)
-        axis.grid(alpha=0.3)
-    figures.legend(figure, [left], fontsize=10)
+    bj.plots.legend(figure)
     figures.save(figure, HERE / "compiling.png")

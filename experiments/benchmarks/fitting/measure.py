@@ -102,19 +102,9 @@ def fit(config: Config, truth: harness.Truth, label: str, loss: str) -> dict[str
 
 def tailor(config: Config, truth: harness.Truth) -> dict[str, Any]:
     model, setup = models.load(config.model), config.setup
-    found = bj.tailor(
-        model.field,
-        truth.training,
-        validation=truth.validation,
-        test=truth.test,
-        nfe=config.nfe,
-        key=jax.random.key(setup.seed + 1),
-        schedule=model.schedule,
-        end=model.end,
-        directory=setup.runs
-        / "fits"
-        / slug("curve", config.model, "tailor", config.nfe),
-    )
+    name = slug("curve", config.model, "tailor", config.nfe)
+    directory = setup.runs / "fits" / name
+    found = harness.tailored(setup, model, truth, config.nfe, directory=directory)
     history = found.history
     return {
         **harness.errors(model.field, found.solver, truth.test),

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.benchmarks.fitting.measure import LOSSES, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 AXES = {  # what is spent -> label of the axis, budgets of the table
@@ -22,13 +22,6 @@ TICKS = {
     "rmse": (0.01, 0.02, 0.05, 0.1),
 }
 FILES = {"evaluations": "fitting.png", "seconds": "fitting_seconds.png"}
-LOOKS = {
-    "RMSE bound": Look("#E69F00", "D", (0, (5, 1, 1, 1, 1, 1))),
-    "LTE": Look("#CC79A7", "v", ":"),
-    "RMSE": Look("#0072B2", "s", "--"),
-    "MSE": Look("#009E73", "^", "-."),
-    "PSNR": Look("#D55E00", "x", (0, (7, 2))),
-}
 
 
 def write(config: Config) -> None:
@@ -172,8 +165,8 @@ def settings(results: harness.Results) -> str:
         f"{s['model']} U-Net, {s['nfe']} NFE; Adam, lr {s['lr']:g} with cosine decay, "
         f"{s['iterations']} iterations of {s['batch_size']} paths; {s['training']} "
         f"training, {s['validation']} validation and {s['test']} test noises, seed "
-        f"{s['seed']}. One fit after the other, timed once, on a machine with other "
-        f"work. {results.machine}."
+        f"{s['seed']}. One fit after the other, timed once, on a machine that had "
+        f"other work. {results.machine}."
     )
 
 
@@ -185,25 +178,26 @@ def draw(
     fits: list[harness.Row],
 ) -> None:
     """A panel for each family: held-out RMSE against what was spent."""
-    figure, axes = figures.panels(2, 3, (10.5, 6.6), sharex=True, sharey=True)
+    figure, axes = bj.plots.panels(2, 3, size=(3.5, 3.3), sharex=True, sharey=True)
     tailored = results.get(kind="tailor")["curve"]
-    line = Look("black", "o").options(ms=2.5, label="tailor")
+    looks = bj.plots.looks((*LOSSES, "tailor"), fitted=("tailor",))
+    looks["tailor"]["ms"] = 5
     for axis, family in zip(axes.flat, families, strict=True):
-        axis.plot(tailored[spent], tailored["rmse"], **line)
-        mine = {loss: find(fits, family, loss) for loss in LOOKS}
-        curves = {loss: row["curve"] for loss, row in mine.items() if row}
-        for loss, curve in curves.items():
-            x, y = (curve[key][1:] for key in (spent, "rmse"))
-            axis.plot(x, y, label=loss, **LOOKS[loss].options(mfc="none"))
-        start = next(reversed(curves.values()))["rmse"][0]
+        found = {"tailor": bj.plots.Line(tailored[spent], tailored["rmse"])}
+        start = None
+        for loss in LOSSES:
+            if row := find(fits, family, loss):
+                x, y = (row["curve"][key] for key in (spent, "rmse"))
+                found[loss] = bj.plots.Line(x[1:], y[1:])
+                start = y[0]
+        bj.plots.draw(axis, found, looks)
         axis.axhline(start, c="0.5", lw=1, label="start of the fit")
-        axis.set(title=family, xscale="log", yscale="log")
+        bj.plots.dress(axis, title=family, log="xy")
         figures.ticks(axis.xaxis, TICKS[spent])
         figures.ticks(axis.yaxis, TICKS["rmse"])
-        axis.grid(alpha=0.3)
     for axis in axes[:, 0]:
         axis.set_ylabel("held-out RMSE (pixels on [-1, 1])")
     for axis in axes[-1]:
         axis.set_xlabel(AXES[spent][0])
-    figures.legend(figure, axes.flat, len(LOOKS) + 2, fontsize=10)
+    bj.plots.legend(figure, columns=len(LOSSES) + 2)
     figures.save(figure, path)

@@ -6,18 +6,11 @@ from typing import Any
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
-LOOKS = {
-    "reference.solve": Look("black", "o", "-"),
-    "reference.solve_at": Look("tab:blue", "s", "--"),
-    "diffrax, per sample": Look("tab:green", "^", ":"),
-    "diffrax, batch": Look("tab:orange", "v", "-."),
-    "torchdiffeq, batch": Look("tab:red", "D", (0, (6, 2, 1, 2, 1, 2))),
-}
 LABELS = {
     "reference.solve": "reference.solve: dense states and certificate",
     "reference.solve_at": "reference.solve_at: the same solves, end points only",
@@ -98,7 +91,7 @@ def text(result: dict[str, Any]) -> list[str]:
         "",
         f"{config['model']} U-Net, {config['paths']} paths, float32; medians of "
         f"{config['rounds']} runs in turn, compilation left out. {result['machine']}. "
-        "A CPU build of torch suffices.",
+        "A CPU build of torch is sufficient.",
     ]
 
 
@@ -143,25 +136,25 @@ def at(rows: list, method: str, error: str, value: float, cost: str) -> float | 
 
 
 def draw(result: dict[str, Any]) -> None:
-    """Error against evaluations and against time, a mark at the asked tolerance."""
+    """Error against evaluations and against time, a ring at the asked tolerance."""
     tolerance = result["config"]["tolerance"]
-    figure, axes = figures.panels(1, 2, (10.5, 5.4), sharey=True)
+    figure, axes = bj.plots.panels(1, 2, size=(5.2, 5.4), sharey=True)
+    looks = bj.plots.looks(LABELS)
     costs = (
         ("evaluations", 1.0, "network evaluations per path"),
         ("seconds", 1e3, "time per path (ms)"),
     )
+    ring = {"ls": "", "marker": "o", "ms": 14, "mfc": "none"}
     for axis, (key, unit, label) in zip(axes[0], costs, strict=True):
-        for method, look in LOOKS.items():
+        for method, look in looks.items():
             mine = [row for row in result["rows"] if row["method"] == method]
             x, y = [unit * row[key] for row in mine], [row["p95"] for row in mine]
-            axis.plot(x, y, label=LABELS[method], **look.options(ms=6))
+            axis.plot(x, y, label=LABELS[method], **look)
             mark = next(row for row in mine if row["tolerance"] == tolerance)
-            ring = {"ms": 14, "mfc": "none", "mec": look.colour}
-            axis.plot(unit * mark[key], mark["p95"], "o", **ring)
-        figures.decorate(axis, xscale="log", yscale="log", xlabel=label)
+            axis.plot(unit * mark[key], mark["p95"], mec=look.get("color"), **ring)
+        bj.plots.dress(axis, xlabel=label, log="xy")
     first = axes[0, 0]
     first.set_ylabel("95th percentile of the error (RMS of a sample, pixels)")
-    ring = {"ms": 12, "mfc": "none", "mec": "0.3"}
-    first.plot([], [], "o", label=f"rtol = atol = {tolerance:.0e}", **ring)
-    figures.legend(figure, [first], 2)
+    first.plot([], [], label=f"rtol = atol = {tolerance:.0e}", mec="0.3", **ring)
+    bj.plots.legend(figure, columns=2)
     figures.save(figure, HERE / "ground_truth.png")

@@ -14,16 +14,8 @@ from experiments.benchmarks.memory.measure import (
     Config,
 )
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
-LOOKS = {
-    "euler": Look("black", "o", "-"),
-    "midpoint": Look("#0072B2", "s", "--"),
-    "dpm_solver_pp_2m": Look("#009E73", "^", "-."),
-    "unipc": Look("#E69F00", "D", ":"),
-    "dense": Look("#D55E00", "v", (0, (5, 1, 1, 1, 1, 1))),
-}
 
 Peaks = dict[tuple[str, str, int], int]
 """Bytes by program, solver and NFE."""
@@ -97,18 +89,16 @@ def verdict(config: Config, peak: Peaks) -> str:
 
 def draw(config: Config, peak: Peaks) -> None:
     """Memory of each program against NFE, by solver."""
+    mib = lambda *key: {nfe: peak[*key, nfe] / 2**20 for nfe in config.nfe}
     found = {
-        program: {
-            name: {nfe: peak[program, name, nfe] / 2**20 for nfe in config.nfe}
-            for name in SOLVERS
-        }
+        program: {name: mib(program, name) for name in SOLVERS}
         for program in programs.PROGRAMS
     }
-    figure, axes = figures.side_by_side(
-        found, LOOKS, height=4, ylabel="peak memory of temporaries (MiB)",
-        xlabel="network evaluations (NFE)", xscale="log", yscale="log",
-    )  # fmt: skip
-    for axis in axes:
-        figures.ticks(axis.xaxis, config.nfe)
-    figures.legend(figure, axes, len(SOLVERS), fontsize=10)
+    figure = figures.chart(
+        found,
+        xlabel="network evaluations (NFE)",
+        ylabel="peak memory of temporaries (MiB)",
+        log="xy",
+        xticks=config.nfe,
+    )
     figures.save(figure, HERE / "memory.png")

@@ -13,7 +13,7 @@ from jax.tree_util import Partial
 import bespoke_jax as bj
 from experiments import harness
 from experiments.benchmarks import dit, programs, timing
-from experiments.mixture import fields
+from experiments.mixture import models
 
 HERE = Path(__file__).parent
 
@@ -68,7 +68,7 @@ def subjects(config: Config) -> Iterator[Subject]:
     yield Subject(millions, large, 1, config.dit_rounds, few)
     few = [few[0], ("dpm_solver_pp_2m", 8), *few[1:]]
     yield Subject("perceptron, wide states", wide(), config.wide, config.rounds, few)
-    plane = fields.model("mixture", fields.random_mixture(0))
+    plane = models.model("mixture", bj.fields.random_mixture(0))
     # Calls so short vary more.
     yield Subject("2-D mixture", plane, config.points, 10 * config.rounds, tasks)
 

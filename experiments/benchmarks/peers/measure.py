@@ -25,7 +25,6 @@ from experiments.benchmarks import timing
 from experiments.benchmarks.peers import programs
 from experiments.benchmarks.peers.page import HERE, Config
 from experiments.benchmarks.peers.pairs import COND_OT, PAIRS, Pair, Solvers
-from experiments.mixture import fields
 
 PACKAGES = ("torch", "diffusers", "torchdiffeq", "flow_matching", "azula")
 
@@ -42,8 +41,8 @@ class Problem:
     """The mixture in both libraries, noise, and exact solutions."""
 
     def __init__(self, config: Config):
-        mixture = fields.random_mixture(config.seed, dim=8, modes=6, std=0.15)
-        self.field = fields.field(COND_OT, mixture)
+        mixture = bj.fields.random_mixture(config.seed, dim=8, modes=6, std=0.15)
+        self.field = bj.fields.mixture_field(COND_OT, mixture)
         self.torch = programs.Field(mixture)
         self.compiled = programs.compiled(mixture)
         self.double = programs.Field(mixture, torch.float64)

@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.benchmarks.peers.pairs import PAIRS, Pair
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 GOAL = 5  # times faster than theirs
-LOOKS = {
-    "diffusers": Look("tab:blue", "o", ""),
-    "torchdiffeq": Look("tab:green", "^", ""),
-    "flow_matching": Look("tab:orange", "v", ""),
-    "azula": Look("tab:red", "s", ""),
-}
 COMPILED = "ratio_compiled"
 
 
@@ -85,7 +79,7 @@ def text(result: dict[str, Any], pairs: list[Item]) -> list[str]:
 
 
 def label(pair: Pair) -> str:
-    return f"{pair.theirs}, beside {pair.ours}"
+    return f"{pair.theirs} and {pair.ours}"
 
 
 def accuracy(config: dict, pairs: list[Item], largest: Callable) -> list[str]:
@@ -168,8 +162,7 @@ def verdict(pairs: list[Item], index: int, batch: int, key: str, note: str) -> s
 
 def draw(config: dict[str, Any], pairs: list[Item]) -> None:
     """Errors of both, and the ratio of their times."""
-    widths = (1, 1.15)
-    figure, ((left, right),) = figures.panels(1, 2, (12, 7.6), width_ratios=widths)
+    figure, ((left, right),) = figures.uneven(1, (1, 1.15), (12, 7.6))
     draw_errors(left, pairs)
     draw_ratios(right, config, pairs)
     figures.save(figure, HERE / "peers.png")
@@ -178,26 +171,22 @@ def draw(config: dict[str, Any], pairs: list[Item]) -> None:
 def draw_errors(axis: figures.Axes, pairs: list[Item]) -> None:
     """The error of ours against that of theirs; hollow where methods differ."""
     seen = set()
+    looks = bj.plots.looks(pair.program for pair, _ in pairs)
     for pair, row in pairs:
-        look, kind = LOOKS[pair.program], (pair.program, pair.same)
+        look, kind = looks[pair.program], (pair.program, pair.same)
         note = "" if pair.same else ", another method"
-        fill = look.colour if pair.same else "white"
+        fill = look.get("color") if pair.same else "white"
         theirs, ours = (
             [a[key] for a in row["accuracy"]] for key in ("rmse", "rmse_ours")
         )
         label = None if kind in seen else f"{pair.program}{note}"
-        style = look.options(ms=7, mfc=fill, mew=1.4, alpha=0.8, label=label)
-        axis.plot(theirs, ours, **style)
+        style = {**look, "ls": "", "ms": 7, "mfc": fill, "mew": 1.4, "alpha": 0.8}
+        axis.plot(theirs, ours, label=label, **style)
         seen.add(kind)
     axis.axline((1, 1), slope=1, color="black", ls="--", lw=1, label="equal error")
-    figures.decorate(
-        axis,
-        xscale="log",
-        yscale="log",
-        xlabel="RMSE of theirs",
-        ylabel="RMSE of ours",
-        title="Error at equal NFE, to the exact solution",
-    )
+    title = "Error at equal NFE, to the exact solution"
+    theirs, ours = "RMSE of theirs", "RMSE of ours"
+    bj.plots.dress(axis, title=title, xlabel=theirs, ylabel=ours, log="xy")
     axis.legend(fontsize=8)
 
 
@@ -212,14 +201,15 @@ def draw_ratios(axis: figures.Axes, config: dict[str, Any], pairs: list[Item]) -
         ):
             if key in pairs[0][1]["speed"][i]:
                 values = [row["speed"][i][key] for _, row in pairs]
-                style = Look(colour, marker, "").options(mfc=face)
-                axis.plot(values, rows, label=f"batch {batch}{note}", **style)
+                style: dict[str, Any] = {"color": colour, "marker": marker, "ls": ""}
+                label = f"batch {batch}{note}"
+                axis.plot(values, rows, ms=5, mfc=face, label=label, **style)
     axis.axvline(GOAL, color="tab:red", ls="--", label=f"goal: {GOAL}")
     axis.axvline(1, color="black", lw=0.8)
     axis.set_yticks(rows, [short(pair) for pair, _ in pairs], fontsize=7)
     title = f"Time at {config['timed_nfe']} NFE"
     xlabel = "seconds per solve, theirs / ours"
-    figures.decorate(axis, xscale="log", xlabel=xlabel, title=title)
+    bj.plots.dress(axis, title=title, xlabel=xlabel, log="x")
     axis.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.4, -0.07))
 
 

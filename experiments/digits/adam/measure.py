@@ -49,16 +49,7 @@ def measure(config: Config) -> None:
         }
 
     def tailor() -> dict[str, Any]:
-        found = bj.tailor(
-            model.field,
-            truth.training,
-            validation=truth.validation,
-            test=truth.test,
-            nfe=config.nfe,
-            key=key,
-            schedule=model.schedule,
-            end=model.end,
-        )
+        found = harness.tailored(setup, model, truth, config.nfe)
         start = harness.as_lists(family.build(found.starts[0].theta))
         return {**judged(found.solver, found.history), "start": start}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+import bespoke_jax as bj
 from experiments.digits.adam.measure import Config
 from experiments.harness import figures, pages
 
@@ -58,7 +59,8 @@ def write(config: Config) -> None:
         f"with its best learning rate ({trial['rate']:g}, of "
         f"{', '.join(f'{rate:g}' for rate in config.rates)}) and a cosine over only "
         f"{config.trial} iterations is at {trial['validation']:.4f} after {cost:.3g}: "
-        "in this basis, from this start, most of the long recipe is waste. "
+        "in this basis and from this start, most iterations of the long recipe gain "
+        "little. "
         f"{results.machine}.",
     ]
     pages.write(HERE, "adam", lines)
@@ -67,18 +69,17 @@ def write(config: Config) -> None:
 
 def draw(config: Config, ours: Curve, theirs: Curve) -> None:
     """Held-out RMSE against network evaluations."""
-    figure, ((axis,),) = figures.panels(1, 1, (6, 4))
     label = f"Adam, {config.iterations} iterations"
+    figure, ((axis,),) = bj.plots.panels(1, 1, size=(6, 4))
     axis.plot(*theirs, "--", c="0.35", label=label)
-    axis.plot(*ours, "o-", c="tab:red", ms=4, label="tailor")
+    axis.plot(*ours, "o-", c=bj.plots.FITTED, ms=4, label="tailor")
     axis.axhline(theirs[1][-1], c="0.6", lw=0.8)
-    figures.decorate(
+    bj.plots.dress(
         axis,
+        title=f"{config.model}, {config.nfe} NFE",
         xlabel="network evaluations, ground truth included",
         ylabel="held-out RMSE (pixels on [-1, 1])",
-        xscale="log",
-        yscale="log",
-        title=f"{config.model}, {config.nfe} NFE",
+        log="xy",
     )
-    axis.legend()
+    bj.plots.legend(figure)
     figures.save(figure, HERE / "adam.png")

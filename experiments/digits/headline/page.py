@@ -2,20 +2,16 @@
 
 from pathlib import Path
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.digits import models
 from experiments.digits.headline.measure import USUAL, Config
 from experiments.digits.tailor import measure as tailor
 from experiments.digits.training_free import measure as training_free
+from experiments.digits.training_free import page as training_free_page
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
-LOOKS = {
-    "DDIM": Look("0.55", "s", ":"),
-    "best generic solver": Look("#0072B2", "o", "--"),
-    "fitted solver": Look("#D55E00", "*", "-"),
-}
 
 
 def fitted(config: Config) -> dict[int, float]:
@@ -42,7 +38,8 @@ def write(config: Config) -> None:
             [needed(n) for n in config.nfe],
         ),
     ]
-    solvers, grids = len(training_free.candidates()), len(training_free.GRIDS)
+    results = {config.model: training_free.Config().results(config.model)}
+    solvers, grids = training_free_page.measured(results), len(training_free.GRIDS)
     lines = [
         "![Digits from the same noise by the exact solution, DDIM, the best generic "
         "solver and the fitted one; error against network evaluations]"
@@ -74,28 +71,27 @@ def draw(config: Config) -> None:
         "best": f"best generic solver\n{nfe}",
         "fitted": f"fitted solver\n{nfe}",
     }
-    figure, ((left, right),) = figures.panels(1, 2, (11, 3.3), width_ratios=(2, 1))
+    figure, ((left, right),) = figures.uneven(1, (2, 1), (11, 3.3))
     side = models.RECIPES[config.model].size
     images = [harness.shades(row["images"]) for row in rows.values()]
     figures.gallery(left, [x.reshape(-1, side, side) for x in images])
     centres = [(side + 1) * (i + 0.5) - 0.5 for i in range(len(rows))]
     left.set_yticks(centres, labels.values())
     left.tick_params(length=0)
-    left.set_title("samples from the same noise", fontsize=11)
-    right.set_title("error against cost", fontsize=11)
-    lines = {
-        "DDIM": generic(config, USUAL),
+    left.set_title("samples from the same noise", fontsize=10)
+    found = {
+        USUAL.upper(): generic(config, USUAL),
         "best generic solver": generic(config),
         "fitted solver": fitted(config),
     }
-    figures.draw(right, lines, LOOKS, ms=7)
-    figures.decorate(
+    looks = bj.plots.looks(found, fitted=("fitted solver",))
+    bj.plots.draw(right, figures.lines(found), looks)
+    bj.plots.dress(
         right,
+        title="error to the exact solution",
         xlabel="network evaluations per sample",
-        ylabel="error to the exact solution",
-        xscale="log",
-        yscale="log",
+        log="xy",
+        xticks=(4, 6, 8, 10, 16, 20),
     )
-    figures.ticks(right.xaxis, (4, 6, 8, 10, 16, 20))
     right.legend(fontsize=9)
     figures.save(figure, HERE / "headline.png")

@@ -2,33 +2,21 @@
 
 from pathlib import Path
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.digits.solvers import adaptive
 from experiments.digits.solvers.measure import MODELS, STAGES, Config
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
+RULES = {"euler": "RK1", "midpoint": "RK2", "rk4": "RK4"}
 LABELS = {
-    "euler": "RK1 (euler)",
-    "midpoint": "RK2 (midpoint)",
+    **{base: f"{rule} ({base})" for base, rule in RULES.items()},
     "rk4": "RK4",
     "adaptive": "diffrax, best adaptive solve within the NFE",
-    "bespoke_euler": "RK1-Bespoke, direct RMSE",
-    "bespoke_midpoint": "RK2-Bespoke, direct RMSE",
-    "bespoke_rk4": "RK4-Bespoke, direct RMSE",
+    **{f"bespoke_{k}": f"{rule}-Bespoke, direct RMSE" for k, rule in RULES.items()},
     "bound_midpoint": "RK2-Bespoke, RMSE bound",
     "limit_midpoint": "RK2-Bespoke, direct RMSE, ten times the effort",
-}
-LOOKS = {
-    "euler": Look("0.65", "s", ":"),
-    "midpoint": Look("0.5", "o", ":"),
-    "rk4": Look("0.35", "^", ":"),
-    "adaptive": Look("0.0", "x", "-."),
-    "bespoke_euler": Look("tab:cyan", "s", "-"),
-    "bespoke_midpoint": Look("tab:red", "o", "-"),
-    "bespoke_rk4": Look("tab:purple", "^", "-"),
-    "bound_midpoint": Look("tab:blue", "D", "--"),
 }
 
 Curves = dict[str, dict[int, float | None]]
@@ -66,12 +54,9 @@ def write(config: Config) -> None:
         f"{harness.hardware(found.values())}.",
     ]
     pages.write(HERE, "solvers", lines)
-    figure, axes = figures.side_by_side(
-        by_model, LOOKS, names=LABELS, height=4.6,
-        ylabel="RMSE to the exact solution (pixels on [-1, 1])",
-        xlabel="NFE", yscale="log", xticks=config.nfe,
-    )  # fmt: skip
-    figures.legend(figure, axes)
+    shown = {key: LABELS[key] for key in LABELS if key != "limit_midpoint"}
+    panels = {name: figures.lines(each, shown) for name, each in by_model.items()}
+    figure = bj.plots.error_against_nfe(panels, ylabel=figures.ERROR)
     figures.save(figure, HERE / "rmse_nfe.png")
 
 

@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-
 import bespoke_jax as bj
 from experiments import harness
 from experiments.digits import models
@@ -42,22 +40,14 @@ def measure_model(config: Config, name: str) -> None:
     model, setup = models.load(name), config.setup
     results = config.results(name)
     truth = harness.truth(setup, model)
-    training = bj.paths.take(truth.training, slice(0, config.fitting))
+    few = bj.paths.take(truth.training, slice(0, config.fitting))
     below: dict[int, bj.Solver] = {}
 
     def one(nfe: int) -> dict[str, Any]:
-        found = bj.tailor(
-            model.field,
-            training,
-            validation=truth.validation,
-            test=truth.test,
-            nfe=nfe,
-            key=jax.random.key(setup.seed + 1),
-            schedule=model.schedule,
-            end=model.end,
-            starts=[below[nfe - 1]] if nfe - 1 in below else [],
-            seconds=config.seconds,
-        )
+        starts = [below[nfe - 1]] if nfe - 1 in below else []
+        paths = truth._replace(training=few)
+        options = {"starts": starts, "seconds": config.seconds}
+        found = harness.tailored(setup, model, paths, nfe, **options)
         return {
             **harness.errors(model.field, found.solver, truth.test),
             "validation": float(found.history.rmse[-1]),

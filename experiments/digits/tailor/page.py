@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.digits.solvers import measure as bespoke
 from experiments.digits.solvers import page as bespoke_page
@@ -10,17 +11,10 @@ from experiments.digits.tailor.measure import NAMES, Config
 from experiments.digits.training_free import measure as training_free
 from experiments.digits.training_free import page as training_free_page
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 
 HERE = Path(__file__).parent
 FREE = "best training-free, of all grids"
 LEARNED = ("bespoke_euler", "bespoke_midpoint", "bespoke_rk4")
-LOOKS = {
-    FREE: Look("0.4", "s", ":"),
-    bespoke_page.LABELS["bespoke_euler"]: Look("tab:cyan", "v", "-."),
-    bespoke_page.LABELS["bespoke_midpoint"]: Look("tab:blue", "D", "--"),
-    "tailor": Look("tab:red", "o", "-"),
-}
 
 
 Curves = dict[str, dict[int, Any]]
@@ -56,18 +50,21 @@ def write(config: Config) -> None:
         body.append(("tailor over best other", [ours[n] / best[n] for n in ours]))
         lines += [*pages.table(f"{name}: RMSE at NFE", config.nfe, body), ""]
     pages.write(HERE, "tailor", [*lines, cost(config, stored)])
-    figure, axes = figures.side_by_side(
-        {name: within(config, each) for name, each in found.items()}, LOOKS,
-        height=4.2, ylabel="RMSE to the exact solution (pixels on [-1, 1])",
-        xlabel="NFE", yscale="log", xticks=config.nfe,
-    )  # fmt: skip
-    figures.legend(figure, axes, 4)
+    panels = {name: panel(config, each) for name, each in found.items()}
+    ylabel, fitted = figures.ERROR, ("tailor",)
+    figure = bj.plots.error_against_nfe(panels, fitted=fitted, ylabel=ylabel)
     figures.save(figure, HERE / "tailor.png")
 
 
-def within(config: Config, lines: Curves) -> Curves:
-    """The lines at the NFE of this study."""
-    return {k: {n: line.get(n) for n in config.nfe} for k, line in lines.items()}
+def panel(config: Config, rivals: Curves) -> dict[str, bj.plots.Line]:
+    """The lines of a model at the NFE of this study, without RK4-Bespoke."""
+    out = bespoke_page.LABELS["bespoke_rk4"]
+    shown = {
+        label: {n: line.get(n) for n in config.nfe}
+        for label, line in rivals.items()
+        if label != out
+    }
+    return figures.lines(shown)
 
 
 def cost(config: Config, stored: dict[str, harness.Results]) -> str:
@@ -82,7 +79,7 @@ def cost(config: Config, stored: dict[str, harness.Results]) -> str:
     ]
     return (
         f"Fits: {pages.span(spent, '.2g')} network evaluations without the ground "
-        f"truth, {pages.span(seconds, '.0f')} s with other work on the machine "
+        f"truth, {pages.span(seconds, '.0f')} s while the machine had other work "
         f"(stopped by a limit on seconds: {pages.listed(cut)}). "
         f"{config.fitting} fitting and {config.setup.validation} validation paths, "
         f"{config.setup.test} test noises, seed {config.setup.seed}. "

@@ -10,11 +10,15 @@ from experiments.digits.training_free.measure import (
     KINDS,
     NAMES,
     Config,
-    candidates,
 )
 from experiments.harness import pages
 
 HERE = Path(__file__).parent
+
+
+def measured(stored: dict[str, harness.Results]) -> int:
+    """The number of solvers that were measured."""
+    return len({row["solver"] for each in stored.values() for row in each.rows})
 
 
 def at(results: harness.Results, nfe: int) -> dict[tuple[str, str], float]:
@@ -55,7 +59,7 @@ def write(config: Config) -> None:
         lines += [*pages.table(f"{name}: NFE", columns, rows), ""]
     lines += [
         f"RMSE in brackets. {config.samples} test noises, seed "
-        f"{config.setup.seed + 1000}; {len(candidates())} solvers on up to "
+        f"{config.setup.seed + 1000}; {measured(stored)} solvers on up to "
         f"{len(GRIDS)} grids. {harness.hardware(stored.values())}."
     ]
     pages.write(HERE, "training_free", lines)
@@ -80,7 +84,7 @@ def advice(config: Config, stored: dict[str, harness.Results]) -> list[str]:
         "",
         "In brackets the RMSE on the digits models of the kind (where there are two, "
         "also the larger of the ratios to the best solver of each model). Chosen among "
-        f"{len(candidates())} solvers on up to {len(GRIDS)} grids, {config.samples} "
+        f"{measured(stored)} solvers on up to {len(GRIDS)} grids, {config.samples} "
         "noises; the first four of each model are in "
         "[experiments/digits](experiments/digits/training_free/README.md), made by "
         "`uv run python -m experiments.digits.training_free`.",

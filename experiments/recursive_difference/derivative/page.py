@@ -6,7 +6,6 @@ import numpy as np
 
 from experiments import harness
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 from experiments.recursive_difference.derivative.measure import (
     ESTIMATES,
     NAMES,
@@ -14,18 +13,7 @@ from experiments.recursive_difference.derivative.measure import (
 )
 
 HERE = Path(__file__).parent
-LOOKS = {
-    "FD": Look("0.0", "o", "-"),
-    "RD(3)": Look("tab:red", "s", "--"),
-    "RD(inf)": Look("tab:orange", "D", ":"),
-    "full (3)": Look("tab:blue", "^", "-."),
-    "EI": Look("0.5", "x", "-"),
-}
-SHADES = (
-    Look("tab:purple", "o", "-"),
-    Look("tab:green", "^", "--"),
-    Look("0.2", "s", ":"),
-)
+SHOWN = ("FD", "RD(3)", "RD(inf)", "full (3)", "EI")
 
 
 def write(config: Config) -> None:
@@ -113,42 +101,40 @@ def draw_limit(config: Config, stored: dict[str, harness.Results]) -> None:
     """Error of the estimates against the step, at one point of the path."""
     tau = config.starts[1]
     row = lambda results, s: results.get(kind="limit", tau=tau, shrink=s)
+    line = lambda results, key: {s: row(results, s)[key] for s in config.shrink}
     found = {
-        f"{name}, tau = {tau:g}": {
-            key: {s: row(results, s)[key] for s in config.shrink} for key in LOOKS
-        }
+        f"{name}, tau = {tau:g}": {key: line(results, key) for key in SHOWN}
         for name, results in stored.items()
     }
-    figure, axes = figures.side_by_side(
-        found, LOOKS, height=4.2,
+    figure = figures.chart(
+        found,
+        xlabel="relative step 1 - tau_p / tau_s",
         ylabel="relative error of the derivative estimate",
-        xlabel="relative step 1 - tau_p / tau_s", xscale="log", yscale="log",
-    )  # fmt: skip
-    figures.legend(figure, axes, 5)
+        log="x",
+    )
+    for axis in figure.axes:
+        axis.set_yscale("log")  # marks at decades: the errors span eight of them
     figures.save(figure, HERE / "derivative_limit.png")
 
 
 def draw_needed(config: Config, stored: dict[str, harness.Results]) -> None:
     """The multiple of FD that makes each step of a grid exact."""
     shown = (config.nfe[0], config.nfe[len(config.nfe) // 2], config.nfe[-1])
-    looks = {f"{n} NFE": look for n, look in zip(shown, SHADES, strict=True)}
     steps = lambda results, nfe: results.get(kind="grid", nfe=nfe)["steps"]
+    line = lambda results, nfe: {s["tau"]: s["needed"] for s in steps(results, nfe)}
     found = {
-        name: {
-            f"{n} NFE": {step["tau"]: step["needed"] for step in steps(results, n)}
-            for n in shown
-        }
+        name: {f"{n} NFE": line(results, n) for n in shown}
         for name, results in stored.items()
     }
-    figure, axes = figures.side_by_side(
-        found, looks, height=4.2, ylabel="multiple of FD that makes the step exact",
-        xlabel="tau = sigma / alpha at the step", xscale="log", ylim=(-0.5, 3),
-    )  # fmt: skip
-    for axis in axes:
+    labels = {"xlabel": "tau = sigma / alpha at the step"}
+    labels["ylabel"] = "multiple of FD that makes the step exact"
+    figure = figures.chart(found, log="x", **labels)
+    for axis in figure.axes:
         for level, text in ((1.0, "FD"), (1.5, "RD(3)")):
             axis.axhline(level, color="0.6", lw=1)
-            axis.annotate(text, (0.99, level), xycoords=("axes fraction", "data"),
-                          ha="right", va="bottom", fontsize=8)  # fmt: skip
+            place = {"ha": "right", "va": "bottom", "fontsize": 8}
+            at = ("axes fraction", "data")
+            axis.annotate(text, (0.99, level), xycoords=at, **place)
+        axis.set_ylim(-0.5, 3)
         axis.invert_xaxis()
-    figures.legend(figure, axes)
     figures.save(figure, HERE / "needed.png")

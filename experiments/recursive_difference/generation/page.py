@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+import bespoke_jax as bj
 from experiments import harness
 from experiments.harness import figures, pages
-from experiments.harness.figures import Look
 from experiments.recursive_difference import subjects
 from experiments.recursive_difference.generation.measure import (
     MULTI,
@@ -16,17 +16,17 @@ from experiments.recursive_difference.generation.measure import (
 
 HERE = Path(__file__).parent
 TWINS = (*SINGLE, *MULTI, "scirei_2")
-LOOKS = {
-    "ddim": Look("0.6", "x", "-"),
-    "scire_v1_2 rd": Look("tab:red", "s", "--"),
-    "scire_v1_2 fd": Look("tab:red", "o", "-"),
-    "scire_v1_2m rd": Look("tab:purple", "s", "--"),
-    "scire_v1_2m fd": Look("tab:purple", "o", "-"),
-    "dpm_solver_2": Look("0.4", "v", ":"),
-    "dpm_solver_pp_2m": Look("0.0", "D", "-"),
-    "unipc": Look("tab:blue", "^", "-."),
-    "edm_heun, EDM grid": Look("tab:brown", "P", ":"),
-}
+SHOWN = (
+    "ddim",
+    "scire_v1_2 rd",
+    "scire_v1_2 fd",
+    "scire_v1_2m rd",
+    "scire_v1_2m fd",
+    "dpm_solver_2",
+    "dpm_solver_pp_2m",
+    "unipc",
+    "edm_heun, EDM grid",
+)
 
 
 TITLES = {
@@ -63,7 +63,7 @@ def write(config: Config) -> None:
         for figure in figures_of(name):
             found = grouped(results.rows, figure)
             title = f"{name}: {TITLES[figure]} at NFE"
-            for out, labels in ((lines, LOOKS), (full, rules())):
+            for out, labels in ((lines, SHOWN), (full, rules())):
                 body = [
                     (label, [found[label].get(n) for n in config.nfe])
                     for label in labels
@@ -140,24 +140,24 @@ def distances(name: str, results: harness.Results, exact: harness.Row) -> str:
 
 def draw(config: Config, stored: dict[str, harness.Results]) -> None:
     """RMSE of each model and, of the digits models, Frechet distance."""
-    shown = [(name, "rmse") for name in stored]
-    shown += [(name, "frechet") for name in stored if name in subjects.DIGITS]
-    figure, axes = figures.panels(2, 3, (12, 8))
-    for axis in axes.flat[len(shown) :]:
-        axis.axis("off")
+    panels = [(name, "rmse") for name in stored]
+    panels += [(name, "frechet") for name in stored if name in subjects.DIGITS]
+    figure, axes = bj.plots.panels(2, 3, size=(4, 4))
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
     ticks = [n for n in config.nfe if n not in (6, 12, 36)]
-    for axis, (name, kind) in zip(axes.flat, shown, strict=False):
-        figures.draw(axis, grouped(stored[name].rows, kind), LOOKS, ms=4)
-        figures.decorate(axis, xlabel="NFE", xscale="log")
+    looks = bj.plots.looks(SHOWN)
+    for axis, (name, kind) in zip(axes.flat, panels, strict=False):
+        found = grouped(stored[name].rows, kind)
+        bj.plots.draw(axis, figures.lines({k: found[k] for k in SHOWN}), looks)
         what = "RMSE to the exact solution" if kind == "rmse" else "Frechet distance"
-        axis.set_title(f"{name}: {what}", fontsize=9)
-        if kind == "rmse":
-            axis.set_yscale("log")
-        else:
+        log = "xy" if kind == "rmse" else "x"
+        bj.plots.dress(
+            axis, title=f"{name}: {what}", xlabel="NFE", log=log, xticks=ticks
+        )
+        if kind == "frechet":
             mark_exact(axis, stored[name].get(label="exact")["frechet"])
-        figures.ticks(axis.xaxis, ticks)
-    handles = axes[0, 0].get_legend_handles_labels()
-    axes.flat[-1].legend(*handles, loc="center", fontsize=9)
+    bj.plots.legend(figure, columns=4)
     figures.save(figure, HERE / "generation.png")
 
 

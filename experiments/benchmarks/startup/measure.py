@@ -1,14 +1,5 @@
-"""How long the command line takes to answer what needs no computation.
+"""Starts processes in turn and measures their wall-clock time."""
 
-    uv run python -m experiments.benchmarks.startup
-
-Processes are started in turn, round after round: an interpreter that only imports
-NumPy, rich and tyro, which every command needs, and the commands that must not import
-JAX. The ratios to the former are taken round by round. Writes `startup.json` and the
-table in README.md.
-"""
-
-import json
 import subprocess
 import sys
 import tempfile
@@ -17,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tyro
 from tqdm import tqdm
 
 import bespoke_jax as bj
@@ -28,13 +18,8 @@ HERE = Path(__file__).parent
 BASE = "import numpy, rich, tyro"
 CARD = "solver.json"
 COMMANDS = (
-    "--help",
-    "--version",
-    "list",
-    "tailor --help",
-    "demo --nef 8",
-    f"show {CARD}",
-)
+    "--help", "--version", "list", "tailor --help", "demo --nef 8", f"show {CARD}"
+)  # fmt: skip
 _CALL = "import sys; from bespoke_jax.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -44,21 +29,25 @@ class Config:
 
 
 def seconds(code: str, words: list[str], folder: str) -> float:
-    """Wall-clock time of a new interpreter that runs `code`."""
+    """Wall-clock time of a new interpreter that runs `code`.
+
+    Raises:
+        RuntimeError: it fails otherwise than by refusing its words (exit code 2).
+    """
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=folder, capture_output=True, text=True
     )
     spent = time.perf_counter() - began
-    if done.returncode not in (0, 2):  # 2: the misspelt flag
+    if done.returncode not in (0, 2):
         raise RuntimeError(f"{words} failed: {done.stderr[-300:]}")
     return spent
 
 
-def main(config: Config) -> None:
+def measure(config: Config) -> None:
     spent: dict[str, list[float]] = {name: [] for name in (BASE, *COMMANDS)}
     with tempfile.TemporaryDirectory() as folder:
-        bj.card.save(Path(folder) / CARD, bj.solvers.euler(steps=8))
+        bj.card.save(Path(folder) / CARD, bj.solvers.euler(nfe=8))
         for number in tqdm(range(config.rounds + 1), desc="start", unit="round"):
             for name in list(spent)[:: -1 if number % 2 else 1]:
                 code, words = (BASE, []) if name == BASE else (_CALL, name.split())
@@ -73,25 +62,5 @@ def main(config: Config) -> None:
         }
         for name, values in spent.items()
     ]
-    result = {"hardware": harness.machine(), "rounds": config.rounds, "rows": rows}
-    (HERE / "startup.json").write_text(json.dumps(result, indent=1) + "\n")
-    write_page(config, rows)
-
-
-def write_page(config: Config, rows: list[dict]) -> None:
-    name = lambda row: (
-        f"`{'' if row['process'] == BASE else 'bespoke '}{row['process']}`"
-    )
-    body = [(name(row), [row["seconds"], *row["ratio"]]) for row in rows]
-    columns = ("seconds, median", "over the first, lower quartile", "median")
-    columns += ("upper quartile",)
-    lines = [
-        *harness.table("process", columns, body),
-        "",
-        f"{config.rounds} rounds in turn. {harness.machine()}.",
-    ]
-    harness.write_block(HERE / "README.md", "startup", lines)
-
-
-if __name__ == "__main__":
-    main(tyro.cli(Config))
+    content = {"machine": harness.machine(), "rounds": config.rounds, "rows": rows}
+    harness.save(HERE / "results.json", content)
