@@ -22,9 +22,9 @@ class VelocityField(Protocol):
     """The right-hand side of the sampling ODE, dx/dt = u(t, x).
 
     Called as `field(t, x)`, and as `field(t, x, c)` where there is conditioning, with
-    t `(batch,)`, x `(batch, *shape)` and c a pytree of leading axis batch. The signature
-    is open because a function of two arguments is a field too; `core.calls.evaluate`
-    checks what a field returns.
+    t `(batch,)`, x `(batch, *shape)` and c a pytree of leading axis batch. The
+    signature is open because a function of two arguments is a field too;
+    `core.calls.evaluate` checks what a field returns.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> "jax.Array":
