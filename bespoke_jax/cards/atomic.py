@@ -12,9 +12,10 @@ from typing import IO
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of `path` when the block ends without error.
 
-    The data are written beside the target, flushed to disk and renamed, so that a
-    process which is killed leaves the old file or the new one. Missing parent folders
-    are made; a symbolic link keeps pointing at its target, which is replaced.
+    The data are written to a temporary file in the same folder, flushed to disk and
+    renamed, so that a killed process leaves either the old file or the new one.
+    Missing parent folders are made; a symbolic link keeps pointing at its target, which
+    is replaced.
 
     Args:
         path: the file to write; an existing one is replaced.

@@ -1,13 +1,12 @@
-"""Checkpoints by orbax that resume a run to the identical result, or refuse.
+"""Orbax checkpoints from which a run resumes to the identical result.
 
-A directory belongs to one run: its settings are written beside the checkpoints, and a
-run with other settings is refused instead of being continued with the wrong state. The
-settings hold what the run computes from, so that the same call finds its state again in
-another process and on other devices: never clocks, devices, placements or folders.
+A directory belongs to one run. The settings of the run are stored with the checkpoints,
+and a run with other settings is refused. Settings describe the inputs of the
+computation only, never clocks, devices, placements or folders, so that the same call
+finds its state in another process and on other devices.
 
-A process may be killed at any moment. Orbax writes a step under another name and
-renames it when it is whole; what was not renamed is not seen. A directory in which no
-step was finished belongs to nobody.
+A process may be killed at any moment: orbax writes a step under a temporary name and
+renames it when it is complete. A directory without a complete step belongs to no run.
 """
 
 import json
@@ -111,7 +110,7 @@ class Checkpoints:
         return arrays
 
     def save(self, step: int, run: PyTree) -> None:
-        """Save, unless the last save was a moment ago."""
+        """Save, unless the last save is less than `save_seconds` ago."""
         if time.perf_counter() - self._saved >= self._save_seconds:
             self._write(step, run)
 
@@ -122,7 +121,7 @@ class Checkpoints:
         self.close()
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Release the directory."""
         self._manager.close()
 
     def _read(self, step: int) -> list[np.ndarray]:
@@ -137,7 +136,7 @@ class Checkpoints:
 
 
 def _plain(value: object) -> object:
-    """As JSON has it; of a large measurement 64 of its numbers."""
+    """The value as JSON stores it; at most 64 numbers of an array."""
     if not isinstance(value, np.ndarray):
         return value
     flat = np.asarray(value, np.float64).ravel()

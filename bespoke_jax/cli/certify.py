@@ -1,4 +1,4 @@
-"""`bespoke certify`: what a solver does, measured, beside what is claimed."""
+"""`bespoke certify`: the measured order of a solver and the claimed one."""
 
 from typing import Annotated
 

@@ -26,7 +26,8 @@ def sample(
         start: time to start at, for a model that gives states there; -1 is the model's
             own start.
         seed: seed of the noise.
-        out: .npz file for samples and noise; images are drawn beside it (.png).
+        out: .npz file for samples and noise; images are also drawn, as a .png of the
+            same name.
         progress: show progress bars.
     """
     from bespoke_jax.cli import files, names

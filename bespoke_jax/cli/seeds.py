@@ -6,7 +6,7 @@ import jax
 
 
 def key(seed: int, purpose: str) -> jax.Array:
-    """One key for each purpose of a seed: no command judges on noises it fitted on.
+    """A key for one purpose of a seed: no command judges on the noises of a fit.
 
     Raises:
         ValueError: a seed outside 0 .. 2^32 - 1.

@@ -49,7 +49,7 @@ NAMES = tuple(RECIPES)
 
 
 def load(name: str) -> Model:
-    """Loads one of the shipped models: "fm_ot", "fm_cs" or "eps_vp".
+    """Load one of the shipped models: "fm_ot", "fm_cs" or "eps_vp".
 
     Its field takes x `(batch, 8, 8, 1)` and runs from noise, N(0, I) at t = 0, to
     digits on [-1, 1] at t = `end`.

@@ -1,7 +1,7 @@
 """Weights as one flat `.npz`: float32 arrays named by their path, and a record.
 
-A plain archive instead of a checkpoint folder, because it is package data: one file a
-model, a megabyte, readable by NumPy alone, and never able to execute code.
+A plain archive instead of a checkpoint folder, because it is package data: one file per
+model of a megabyte, which NumPy alone can read and which cannot execute code.
 """
 
 import io
@@ -25,7 +25,7 @@ class Weights(NamedTuple):
 
 
 def write(path: Path, weights: Weights) -> None:
-    """Writes `path` atomically; keys are "block/layer/kernel", the record is JSON."""
+    """Write `path` atomically; keys are "block/layer/kernel", the record is JSON."""
     flat = flax.traverse_util.flatten_dict(weights.params, sep="/")
     arrays: dict[str, np.ndarray] = {
         k: np.asarray(a, np.float32) for k, a in flat.items()
@@ -36,7 +36,7 @@ def write(path: Path, weights: Weights) -> None:
 
 
 def read(data: bytes) -> Weights:
-    """Reads the bytes that `write` wrote, without pickle.
+    """Read the bytes that `write` wrote, without pickle.
 
     Raises:
         ValueError: an array is not finite float32, or the record is missing.

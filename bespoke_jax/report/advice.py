@@ -1,4 +1,4 @@
-"""A comparison in plain words: which solver to take at which budget, and what to mind.
+"""A comparison in plain words: the solver to use at each budget, and its caveats.
 
 Two solvers are told apart by their errors on the same noises: where the mean of the
 differences is more than twice its standard error.
@@ -97,7 +97,7 @@ def cautions(points: Sequence[Point], paths: Paths) -> list[str]:
             f"{_called(worst)}, {100 * worst.rmse.flip_rate:.0f} %): that share of "
             "the samples is off by more than a tenth of the distance between "
             "independent samples. Where the mean is far above the median, those "
-            "samples rule it."
+            "samples dominate it."
         )
     if paths.certificate is not None:
         floor = float(paths.certificate.endpoint)

@@ -1,4 +1,4 @@
-"""The figures of a comparison as text, alike in the terminal and on the page."""
+"""The columns of a comparison, the same in the terminal and in the report."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ COLUMNS: dict[str, Callable[[Point], str]] = {
     "peak, MiB": lambda p: f"{p.peak_bytes / 2**20:.3g}",
 }
 NARROW = tuple(name for name in COLUMNS if name not in ("95th percentile", "PSNR, dB"))
-"""Those that a terminal of 120 columns has room for."""
+"""The columns that fit into a terminal 120 characters wide."""
 
 LEGEND = (
     "RMSE: root mean square difference to the exact sample from the same noise, mean "

@@ -1,4 +1,4 @@
-"""HTML by hand: a page that needs no network, no script and no other file."""
+"""HTML of a page that needs no network, no script and no other file."""
 
 import base64
 import io

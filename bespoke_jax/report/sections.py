@@ -1,4 +1,4 @@
-"""The parts of the page that show rather than say: curves, samples, solvers inside."""
+"""The parts of the page with figures: error curves, samples, the inside of solvers."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from bespoke_jax.report import html
 
 def overview(points: Sequence[Point], probes: Paths) -> list[str]:
     """Error against cost, and how the exact paths bend."""
-    # Names without curves too: one look a solver on the whole page.
+    # Names without curves are included: a solver has one style on the whole page.
     curves: dict[str, list[tuple[int, float]]] = {p.name: [] for p in points}
     fitted: dict[str, list[tuple[int, float]]] = {}
     for p in points:
@@ -37,7 +37,7 @@ def overview(points: Sequence[Point], probes: Paths) -> list[str]:
 
 
 def samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[str]:
-    """Samples beside the exact ones of the same noises, best solver first."""
+    """Samples with the exact ones from the same noises, best solver first."""
     kept = min(len(p.samples) for p in points)
     exact = np.asarray(paths.x1[:kept], np.float32)
     if not plots.is_image(exact.shape[1:]):
@@ -54,7 +54,7 @@ def samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[st
         ]
     kept = min(kept, 8)
     exact = exact[:kept]
-    # What diverged is drawn as far away, and leaves the scale to the others.
+    # A sample that diverged is drawn black and does not set the scale.
     away = {
         p.name: np.nan_to_num(
             np.abs(p.samples[:kept] - exact), nan=np.inf, posinf=np.inf
@@ -68,7 +68,7 @@ def samples(points: Sequence[Point], paths: Paths, data_range: float) -> list[st
         shown = plots.shades(p.samples[:kept], data_range)
         label = f"{p.name}: RMSE {p.rmse.mean:.3g}"
         pairs += [html.strip(shown, label), html.strip(gone, f"{p.name}: difference")]
-    # The exact samples' line has no differences: the other half of it stays empty.
+    # The exact samples have no differences: the second half of their line is empty.
     pairs.insert(1, "<div></div>")
     return [
         "<h3>Samples from the same noise</h3>",
@@ -90,7 +90,7 @@ def inside(
 ) -> list[str]:
     """Where each solver errs, when it evaluates, and the best one's weights."""
     nfe, end = points[0].nfe, float(probes.end)
-    # In the order of all names, absent ones too: one look a solver on the whole page.
+    # All names, absent ones too: a solver has one style on the whole page.
     errors: dict[str, StepErrors | None] = dict.fromkeys(names)
     for p in points:
         errors[p.name] = step_errors(field, p.solver, probes)

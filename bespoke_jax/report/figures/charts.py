@@ -136,7 +136,7 @@ def line_chart(
         figures: title of a panel to its lines by name.
         xlabel, ylabel, log, xticks: as for `dress`, alike in all panels.
         fitted: names of fitted solvers, drawn with stars.
-        columns: panels beside each other; None puts all in one row.
+        columns: panels per row; None puts all in one row.
         sharey: whether all panels have one scale of y.
         note: over the legend, such as what the bands are.
     """

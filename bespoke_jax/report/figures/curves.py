@@ -22,7 +22,7 @@ def rmse_against_nfe(
 
     Args:
         curves: solver name to its (NFE, RMSE) pairs, drawn as lines. A name without
-            pairs is not drawn but takes a look, so that several figures agree.
+            pairs is not drawn but reserves a style, so that several figures agree.
         fitted: the same for fitted solvers, drawn as stars; a single pair has its value
             in the legend.
         title: over the axes.
@@ -88,8 +88,8 @@ def step_errors(
     """Errors of each row with exact inputs, and those gathered in a solve.
 
     Args:
-        rows: solver name to its `metrics.StepErrors`; None draws nothing and takes a
-            look, as in `rmse_against_nfe`.
+        rows: solver name to its `metrics.StepErrors`; None draws nothing and reserves
+            a style, as in `rmse_against_nfe`.
         fitted: names of fitted solvers, drawn with stars.
     """
     figure, axes = charts.panels(2, 1, size=(5.2, 2.8), sharex=True)

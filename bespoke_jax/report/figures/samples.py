@@ -1,4 +1,4 @@
-"""Samples: images in rows and sheets, points beside the exact ones."""
+"""Samples: images in rows and sheets, vectors as points joined to the exact ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -34,7 +34,7 @@ def images(
     Args:
         rows: label to (batch, height, width) or (batch, height, width, channels).
         data_range: values from -data_range/2 to data_range/2 run from black to white.
-        columns: at most this many samples a row.
+        columns: at most this many samples per row.
 
     Raises:
         ValueError: no rows, samples that are not images, or an empty batch.
@@ -83,7 +83,7 @@ def differences(
         exact: (batch, height, width[, channels]) exact samples.
         rows: label to a solver's samples from the same noises.
         data_range: as for `images`.
-        columns: at most this many samples in a row.
+        columns: at most this many samples per row.
 
     Raises:
         ValueError: as `images`.
