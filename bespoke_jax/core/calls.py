@@ -8,9 +8,9 @@ verifies shapes and dtypes while JAX traces, at no cost at run time, and
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -18,11 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen, nnx
 from jax.tree_util import Partial
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.norms import magnitude
-from bespoke_jax.core.types import Arr, Conditioning
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.types import Arr, Conditioning, Number
 
 INDEPENDENCE_COST = 5
 """Network evaluations of single samples that `check_independent` spends."""
@@ -41,13 +42,13 @@ class FieldError(ValueError):
 class _Static:
     """The non-array half of a callable pytree, such as an Equinox module."""
 
-    rest: Any
+    rest: PyTree
 
-    def __call__(self, arrays: Any, *args: Any) -> Any:
+    def __call__(self, arrays: PyTree, *args: PyTree) -> PyTree:
         return eqx.combine(arrays, self.rest)(*args)
 
 
-def as_field(f: Any) -> Callable[..., Any]:
+def as_field(f: object) -> VelocityField:
     """A field or network in the one form that may be an argument of a jitted function.
 
     A callable pytree whose leaves are all arrays or numbers (a
@@ -83,7 +84,7 @@ def as_field(f: Any) -> Callable[..., Any]:
         if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSUmM":
             raise ValueError(f"a field holds numbers; got an array of {leaf.dtype}.")
     if all(eqx.is_array_like(leaf) for leaf in jax.tree.leaves(f)):
-        return f
+        return cast(VelocityField, f)
     arrays, rest = eqx.partition(f, eqx.is_array)
     try:
         hash(_Static(rest))
@@ -95,7 +96,9 @@ def as_field(f: Any) -> Callable[..., Any]:
     return Partial(_Static(rest), arrays)
 
 
-def evaluate(field: Callable, t: Any, x: Any, c: Conditioning = None) -> Any:
+def evaluate(
+    field: VelocityField, t: Number | Arr, x: Arr, c: Conditioning = None
+) -> jax.Array:
     """u(t, x) or u(t, x, c) in the dtype of x, with t broadcast to `(batch,)`.
 
     Raises:
@@ -116,7 +119,7 @@ velocity = jax.jit(evaluate)
 """`evaluate`, compiled."""
 
 
-def to_batch(t: Any, x: Any) -> Float[Arr, " batch"]:
+def to_batch(t: Number | Arr, x: Arr) -> Float[Arr, " batch"]:
     """A time or weight as `(batch,)`, as precise as x but never below float32."""
     dtype = jnp.promote_types(x.dtype, jnp.float32)
     t = jnp.asarray(t, dtype)
@@ -129,12 +132,12 @@ def to_batch(t: Any, x: Any) -> Float[Arr, " batch"]:
     return jnp.broadcast_to(t, x.shape[:1])
 
 
-def per_sample(a: Any, x: Any) -> jax.Array:
+def per_sample(a: Arr, x: Arr) -> jax.Array:
     """A `(batch,)` array shaped so that it multiplies x."""
     return jnp.reshape(a, (-1,) + (1,) * (x.ndim - 1))
 
 
-def as_states(x0: Any, c: Conditioning = None, *, name: str = "x0") -> jax.Array:
+def as_states(x0: object, c: Conditioning = None, *, name: str = "x0") -> jax.Array:
     """Initial states as float32 or better, after checking their form and that of c.
 
     Raises:
@@ -171,7 +174,7 @@ def as_states(x0: Any, c: Conditioning = None, *, name: str = "x0") -> jax.Array
 
 
 def check_independent(
-    field: Callable, x0: Any, c: Conditioning, start: float, end: float
+    field: VelocityField, x0: Arr, c: Conditioning, start: float, end: float
 ) -> None:
     """Evaluate two samples alone and together; they must not notice each other.
 
@@ -210,7 +213,7 @@ def check_independent(
         )
 
 
-def _checked(out: Any, x: Any) -> Any:
+def _checked(out: Any, x: Arr) -> jax.Array:
     if isinstance(out, float | int):
         out = np.asarray(out, np.float32)
     if not (hasattr(out, "shape") and hasattr(out, "dtype")):
@@ -227,7 +230,7 @@ def _checked(out: Any, x: Any) -> Any:
     return jnp.asarray(out).astype(x.dtype)
 
 
-def _raised(error: Exception, t: Any, x: Any, c: Any) -> str:
+def _raised(error: Exception, t: Arr, x: Arr, c: Conditioning) -> str:
     shapes = f"t {t.shape}, x {x.shape}"
     if c is not None:
         shapes += f", c {jax.tree.map(jnp.shape, c)}"
@@ -243,7 +246,7 @@ def _first_line(error: Exception) -> str:
     return lines[0][:300].rstrip(".")
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, Mapping):

@@ -6,7 +6,8 @@ import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from bespoke_jax.core.protocols import Schedule
 if TYPE_CHECKING:
     import jax
 
+    from bespoke_jax.core.types import Arr
+
 T = TypeVar("T")
+Kinds = UnionType | tuple[type, ...]
 
 
-def whole(name: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
+def whole(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
     """A whole number in `least` .. `most`.
 
     Raises:
@@ -28,7 +32,7 @@ def whole(name: str, value: Any, *, least: int = 1, most: int | None = None) -> 
     if most is not None:
         expected = f"a whole number in {least} .. {most}"
     try:
-        if isinstance(value, bool | np.bool_):
+        if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex):
             raise TypeError
         number = operator.index(value)
     except TypeError:
@@ -88,7 +92,7 @@ def _between(
     return "a finite number"
 
 
-def known(name: str, value: Any, names: Iterable[str]) -> str:
+def known(name: str, value: object, names: Iterable[str]) -> str:
     """One of the known names.
 
     Raises:
@@ -112,7 +116,11 @@ def nearest(
     return difflib.get_close_matches(value, list(names), count, cutoff)
 
 
-def instance(name: str, value: T, kind: Any, expected: str) -> T:
+@overload
+def instance(name: str, value: object, kind: type[T], expected: str) -> T: ...
+@overload
+def instance(name: str, value: T, kind: Kinds, expected: str) -> T: ...
+def instance(name: str, value: T, kind: type | Kinds, expected: str) -> T:
     """A value of a type (or of one of a union or tuple of types).
 
     Raises:
@@ -123,7 +131,7 @@ def instance(name: str, value: T, kind: Any, expected: str) -> T:
     return value
 
 
-def schedule(name: str, value: Any) -> Schedule:
+def schedule(name: str, value: object) -> Schedule:
     """A Gaussian path: an object with the six methods of `Schedule`.
 
     Raises:
@@ -136,23 +144,24 @@ def schedule(name: str, value: Any) -> Schedule:
     return value
 
 
-def static_schedule(name: str, value: Any) -> Schedule:
+def static_schedule(name: str, value: object) -> Schedule:
     """A schedule that compiled code can hold: a hashable one.
 
     Raises:
         ValueError: as `schedule`, or a schedule that has no hash.
     """
+    path = schedule(name, value)
     try:
-        hash(schedule(name, value))
+        hash(path)
     except TypeError:
         raise ValueError(
             f"{name} must be hashable to be compiled once; make "
             f"{type(value).__name__} a frozen dataclass of numbers and tuples."
         ) from None
-    return value
+    return path
 
 
-def random_key(name: str, value: Any) -> "jax.Array":
+def random_key(name: str, value: object) -> "jax.Array":
     """One random key of JAX, of the new or the old style; it may be traced.
 
     Raises:
@@ -170,7 +179,7 @@ def random_key(name: str, value: Any) -> "jax.Array":
     raise ValueError(f"{name} must be one jax.random.key(seed); got {shown(value)}.")
 
 
-def path(name: str, value: Any) -> Path:
+def path(name: str, value: object) -> Path:
     """The path of a file or folder.
 
     Raises:
@@ -183,7 +192,7 @@ def path(name: str, value: Any) -> Path:
     return Path(value)
 
 
-def numbers(name: str, value: Any) -> Any:
+def numbers(name: str, value: Any) -> "Arr":
     """One array of real numbers, of any shape; it may be traced.
 
     Raises:
@@ -207,7 +216,7 @@ def _is_real(dtype: Any) -> bool:
     return any(jnp.issubdtype(dtype, kind) for kind in (np.floating, np.integer))
 
 
-def samples(name: str, value: Any) -> Any:
+def samples(name: str, value: object) -> "Arr":
     """One array of real numbers of shape (batch, *shape); it may be traced.
 
     Raises:

@@ -8,12 +8,15 @@ network is run.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 from jax.tree_util import Partial
+from jaxtyping import PyTree
+
+from bespoke_jax.core.types import Arr
 
 FORWARD, REVERSE = 1, 2
 """Cost of a forward pass, and what a reverse pass adds to it."""
@@ -33,7 +36,9 @@ class Passes(NamedTuple):
         return FORWARD * self.forward + REVERSE * self.reverse
 
 
-def passes(f: Callable[..., Any], x: Any, *args: Any) -> Passes:
+def passes(
+    f: Callable[..., PyTree], x: Arr | jax.ShapeDtypeStruct, *args: PyTree
+) -> Passes:
     """The passes of `f(field, *args)`.
 
     Args:
@@ -104,7 +109,7 @@ def _count(jaxpr: Jaxpr, sample: int) -> Passes:
     return total
 
 
-def _within(eqn: Any) -> list[Jaxpr]:
+def _within(eqn: JaxprEqn) -> list[Jaxpr]:
     """The jaxprs inside an equation. Rules for derivatives are no jaxprs: not taken."""
     leaves = jax.tree.leaves(
         list(eqn.params.values()),

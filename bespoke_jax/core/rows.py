@@ -4,10 +4,14 @@ x_{i+1} = a_i x_0 + sum_{k < wx} p_ik x_{i-k} + sum_{k < wu} q_ik u_{i-k}    (S)
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+Array = TypeVar("Array", bound=Any)  # of NumPy or of JAX; both serve
 
 
-def advance(a, p, q, x0, xs: Sequence[Any], us: Sequence[Any]):
+def advance(
+    a: Array, p: Array, q: Array, x0: Array, xs: Sequence[Array], us: Sequence[Array]
+) -> Array:
     """The state x_{i+1} that a row of (S) makes, for NumPy and JAX arrays alike.
 
     Args:

@@ -4,8 +4,6 @@
 rows of a solver (network evaluations). Times run from 0 (noise) to 1 (data).
 """
 
-from typing import Any
-
 import jax
 import numpy as np
 from jaxtyping import Float, PyTree
@@ -26,5 +24,7 @@ BatchTime = Float[Arr, ""] | Float[Arr, " batch"] | float
 """The time argument of a field: one for the whole batch, or one per sample."""
 
 State = Float[Arr, "batch *shape"]
-Conditioning = PyTree[Any]
+Conditioning = PyTree
 """Per-sample conditioning: any pytree whose leaves have leading axis batch."""
+Theta = PyTree[Arr]
+"""The parameters of a family: a pytree of arrays."""

@@ -1,7 +1,6 @@
 """Cheap checks of a field against its noise and its interval, said in words."""
 
 import warnings
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +10,7 @@ from bespoke_jax.core import checks
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import as_field, as_states, velocity
 from bespoke_jax.core.norms import magnitude
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.fields.knowledge import Known, schedule_of
 from bespoke_jax.fields.transforms import Reversed
@@ -24,7 +23,7 @@ _NOISE_END = -2.0
 
 
 def warn_direction(
-    field: Any, x0: Arr, c: Conditioning, start: float, end: float
+    field: VelocityField, x0: Arr, c: Conditioning, start: float, end: float
 ) -> int:
     """Warn where the velocity at the noise end adds to the noise.
 
@@ -98,7 +97,7 @@ def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:
         )
 
 
-def check_end(field: Any, end: float) -> None:
+def check_end(field: object, end: float) -> None:
     """Refuse to end at t = 1 where a part of the field is known to be singular there.
 
     Raises:

@@ -6,12 +6,13 @@ dx/dt jumps or has a kink. A field of another origin is unknown: no path, no jum
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
+from jaxtyping import PyTree
 
 from bespoke_jax.core.protocols import Schedule
 
@@ -20,16 +21,16 @@ from bespoke_jax.core.protocols import Schedule
 class Known(Protocol):
     """The function of a `Partial` that can tell where its field comes from."""
 
-    def path(self, *parts: Any) -> Schedule | None:
+    def path(self, *parts: PyTree) -> Schedule | None:
         """The path of the field that this function makes of `parts`."""
         ...
 
-    def jumps(self, *parts: Any) -> tuple[float, ...]:
+    def jumps(self, *parts: PyTree) -> tuple[float, ...]:
         """Times at which dx/dt of that field jumps or has a kink."""
         ...
 
 
-def schedule_of(field: Any) -> Schedule | None:
+def schedule_of(field: object) -> Schedule | None:
     """The path x_t = alpha_t x_1 + sigma_t x_0 that a field was built on.
 
     None where it is unknown (a function of the user, a reversed field), and where the
@@ -40,7 +41,7 @@ def schedule_of(field: Any) -> Schedule | None:
     return None
 
 
-def jumps_of(field: Any) -> tuple[float, ...]:
+def jumps_of(field: object) -> tuple[float, ...]:
     """The known times inside (0, 1), increasing, at which dx/dt jumps or has a kink.
 
     They are the ends of guidance intervals, the boundaries of `switch`, the times

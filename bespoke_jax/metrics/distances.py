@@ -5,7 +5,7 @@ Frechet distance: where their means and covariances do). For images, take featur
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -199,7 +199,7 @@ def _mean_over_pairs(f, x, y):
     return jnp.mean(jax.lax.map(row, x, batch_size=min(_ROWS, len(x))))
 
 
-def _pair(name: str, x: Any, y: Any) -> Any:
+def _pair(name: str, x: object, y: object) -> tuple[Arr, Arr]:
     """Both sets, after checking their form."""
     x, y = checks.samples("x", x), checks.samples("y", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
@@ -214,7 +214,7 @@ def _pair(name: str, x: Any, y: Any) -> Any:
     return x, y
 
 
-def _floats(x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+def _floats(x: Arr, y: Arr) -> tuple[jax.Array, jax.Array]:
     """Both sets in one floating-point type, float32 or better."""
     dtype = jnp.promote_types(jnp.result_type(x, y), jnp.float32)
     return jnp.asarray(x, dtype), jnp.asarray(y, dtype)

@@ -9,7 +9,7 @@ Reference: Shaul et al. (2024), arXiv 2310.19075, appendix D, where L_tau is set
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field, evaluate, per_sample
 from bespoke_jax.core.norms import rms
+from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.reference.paths import Paths, require_dense, take
 
 
@@ -39,7 +40,7 @@ class Lipschitz(NamedTuple):
 
 
 def lipschitz(
-    field: Any,
+    field: VelocityField,
     paths: Paths,
     *,
     key: jax.Array,

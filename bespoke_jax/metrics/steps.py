@@ -1,6 +1,6 @@
 """Where along the path a solver errs, and where the path bends."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import numpy as np
 
 from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.core.norms import rms
+from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.rows import advance
 from bespoke_jax.core.sample import trajectory
 from bespoke_jax.core.solver import Solver, check_form
@@ -17,15 +18,15 @@ from bespoke_jax.reference.paths import Paths, at, require_dense
 class StepErrors(NamedTuple):
     """Errors of the rows of (S), (nfe,) each, means over samples of per-sample RMS."""
 
-    t: Any
+    t: np.ndarray
     """Times t_1 .. t_n of the rows' states, the last the end."""
-    local: Any
+    local: np.ndarray
     """Of a row whose inputs are exact."""
-    reached: Any
+    reached: np.ndarray
     """Of the state in a real solve: what all rows so far have done."""
 
 
-def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
+def step_errors(field: VelocityField, solver: Solver, paths: Paths) -> StepErrors:
     """The error that each row of (S) makes, and what has gathered by then.
 
         local_i   = |a_i x_0 + sum_k p_ik x(t_{i-k}) + sum_k q_ik u_{i-k} - x(t_{i+1})|
@@ -75,11 +76,11 @@ def _local(field, rows, exact, c):
 class Curvature(NamedTuple):
     """How far paths are from straight lines; means over samples of per-sample RMS."""
 
-    t: Any
+    t: np.ndarray
     """(K + 1,) knots."""
-    departure: Any
+    departure: np.ndarray
     """(K + 1,) of the velocity from the mean velocity, in data units per unit time."""
-    acceleration: Any
+    acceleration: np.ndarray
     """(K,) of the velocity's change over each interval, by its length."""
     straightness: float
     """int_0^end E |(x_1 - x_0) / end - v(t)|^2 dt; 0 where one Euler step is exact."""

@@ -6,13 +6,15 @@ steps, nor the rounding of the solve that it judges.
 """
 
 import warnings
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.norms import magnitude, rms
+from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference import rounding as noise
 from bespoke_jax.reference.adaptive import UNLIMITED
 from bespoke_jax.reference.paths import Certificate
@@ -43,7 +45,7 @@ class Check(NamedTuple):
     """Whether in float64."""
 
 
-def computes_in_double(problem: Problem, x: Any, c: Any) -> bool:
+def computes_in_double(problem: Problem, x: Arr, c: Conditioning) -> bool:
     """Whether the field, given float64, computes in it; costs `rounding.COST`."""
     with jax.enable_x64(True):
         try:
@@ -56,8 +58,8 @@ def computes_in_double(problem: Problem, x: Any, c: Any) -> bool:
 
 def check(
     problem: Problem,
-    x: Any,
-    c: Any,
+    x: Arr,
+    c: Conditioning,
     times: np.ndarray,
     *,
     double: bool,
@@ -65,20 +67,20 @@ def check(
 ) -> Check:
     """Solve the pilots again, in another way."""
     method = OTHER[problem.control.method]
-    options: dict[str, Any] = {"method": method, "factor": _TIGHTER, "limit": limit}
+    solve = partial(integrate, times=times, method=method, factor=_TIGHTER, limit=limit)
     if double:
         with jax.enable_x64(True):
             field, x, c = widened((problem.field, x, c))
             wide = problem._replace(field=field)
-            solved = jax.tree.map(np.asarray, integrate(wide, x, c, times, **options))
+            solved = jax.tree.map(np.asarray, solve(wide, x, c))
     else:
-        solved = jax.tree.map(np.asarray, integrate(problem, x, c, times, **options))
+        solved = jax.tree.map(np.asarray, solve(problem, x, c))
     if limit == UNLIMITED:
         raise_on_failure(problem, solved, 0)
     return Check(solved.states, int(solved.evaluations.sum()), double)
 
 
-def resolution(problem: Problem, found: Rounding, x: Any) -> float:
+def resolution(problem: Problem, found: Rounding, x: Arr) -> float:
     """How far rounding alone may move an end point, as an RMS norm.
 
     Of the states, some units of the largest of the samples x; of the velocity, its
@@ -88,7 +90,7 @@ def resolution(problem: Problem, found: Rounding, x: Any) -> float:
     return units + found.noise * abs(problem.end - problem.start)
 
 
-def warn_unresolved(problem: Problem, found: Rounding, x: Any) -> None:
+def warn_unresolved(problem: Problem, found: Rounding, x: Arr) -> None:
     """Warn where the tolerance asks for more than the field's arithmetic gives."""
     floor, control = resolution(problem, found, x), problem.control
     size = float(rms(x).max())
@@ -107,7 +109,7 @@ def warn_unresolved(problem: Problem, found: Rounding, x: Any) -> None:
 def certificate(
     problem: Problem,
     checked: Check,
-    states: Any,
+    states: Arr,
     *,
     interpolation: float | None,
     floor: float,

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax.core.checks import numbers
+from bespoke_jax.core.protocols import Values
 from bespoke_jax.core.types import Arr
-from bespoke_jax.schedules._arrays import AnyTimes, Values, as_times, namespace
+from bespoke_jax.schedules._arrays import AnyTimes, as_times, namespace
 from bespoke_jax.schedules._closed import ClosedForm
 
 _ROUNDING = 2.0**-24

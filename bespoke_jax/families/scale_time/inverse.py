@@ -11,13 +11,13 @@ it counts. The way back is a division at a time; the free s is chosen, s_{i+1} =
 one stage and s at the inner node sqrt(s_i s_{i+1}) for two.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.protocols import Values
 from bespoke_jax.core.rows import advance
 from bespoke_jax.core.solver import Solver, canonical
+from bespoke_jax.core.types import Arr
 from bespoke_jax.families.scale_time.nodes import (
     Nodes,
     Spec,
@@ -27,7 +27,7 @@ from bespoke_jax.families.scale_time.nodes import (
 )
 
 
-def step_coefficients(times: Any, rows: Solver) -> dict[str, Any]:
+def step_coefficients(times: Arr, rows: Solver) -> dict[str, Values]:
     """The coefficients of stacked one-step solvers, by the names above."""
     n, stages = rows.t.shape
     # (n, 1 + stages) weights on x_i and the step's velocities
@@ -42,7 +42,7 @@ def step_coefficients(times: Any, rows: Solver) -> dict[str, Any]:
     return {"t": times, **_named(form[..., 0], form[..., 1:])}
 
 
-def _named(a: Any, b: Any) -> dict[str, Any]:
+def _named(a: Values, b: Values) -> dict[str, Values]:
     """From each step's canonical numbers a (n, stages), b (n, stages, stages)."""
     if a.shape[1] == 1:
         return {"A": a[:, 0], "B": b[:, 0, 0]}
@@ -131,7 +131,7 @@ def _check_positive(spec: Spec, name: str, value: np.ndarray) -> None:
         )
 
 
-def _one_stage(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
+def _one_stage(spec: Spec, step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     A, B, h = step["A"], step["B"], 1 / spec.steps
     # With t' fixed the scale must explain B; otherwise no scale is needed at all.
     ratio = h * spec.span / B if spec.learn == "scale" else np.ones_like(B)
@@ -144,7 +144,7 @@ def _one_stage(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _two_stages(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
+def _two_stages(spec: Spec, step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     _check_positive(spec, "C", step["C"])
     P, Q, C, D, E = (step[name] for name in "PQCDE")
     # c: node of the second stage; the base step is z = x + h c u(x),

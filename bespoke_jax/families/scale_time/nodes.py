@@ -4,12 +4,16 @@ theta holds unconstrained numbers: times as log-increments relative to the last 
 (softmax keeps them ordered), t' and s as logarithms (positive), s' as it is.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from bespoke_jax.core.protocols import Values
+from bespoke_jax.core.types import Theta
 from bespoke_jax.solvers.tableaux import Tableau
 
 LEARN = {
@@ -50,10 +54,10 @@ class Spec(NamedTuple):
 class Nodes(NamedTuple):
     """The paper's quantities at all nodes; rates beyond `evaluated` do not exist."""
 
-    t: Any
-    t_dot: Any
-    s: Any
-    s_dot: Any
+    t: Values
+    t_dot: Values
+    s: Values
+    s_dot: Values
 
 
 def identity(spec: Spec) -> Nodes:
@@ -79,7 +83,7 @@ def theta_from(spec: Spec, nodes: Nodes) -> dict[str, jax.Array]:
     return {name: jnp.asarray(numbers[name], dtype) for name in LEARN[spec.learn]}
 
 
-def nodes_from(spec: Spec, theta: Any) -> Nodes:
+def nodes_from(spec: Spec, theta: Theta) -> Nodes:
     """The values at the nodes; those that are not learned are the identity's."""
     theta = {**theta_from(spec._replace(learn="both"), identity(spec)), **theta}
     gaps = jax.nn.softmax(jnp.append(theta["t"], 0.0))
@@ -94,13 +98,13 @@ def nodes_from(spec: Spec, theta: Any) -> Nodes:
     )
 
 
-def tolerance(*arrays: Any) -> float:
+def tolerance(*arrays: ArrayLike) -> float:
     """What counts as equal: rounding of the coarsest dtype, theta's included."""
     dtypes = [jnp.result_type(float), *(np.asarray(leaf).dtype for leaf in arrays)]
     return max(1e-9, 100 * max(float(jnp.finfo(dtype).eps) for dtype in dtypes))
 
 
-def check_values(spec: Spec, values: dict[str, Any]) -> Nodes:
+def check_values(spec: Spec, values: Mapping[str, ArrayLike]) -> Nodes:
     """Host values at the nodes, missing ones the identity's, or what is wrong.
 
     Raises:
