@@ -1,8 +1,8 @@
-"""Batches of per-sample arrays, all of one size, on the devices of the whole.
+"""Batches of per-sample arrays, all of one size, with the sharding of the full arrays.
 
 One size for all batches means one compiled program. Indexing an array that is sharded
-over its samples gives a replicated one, on which every device would do all the work;
-`rows` and `batches` place each batch as the whole was placed.
+over its samples gives a replicated array, with which every device would do all the
+work; `rows` and `batches` shard each batch as the full array is sharded.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def batch_shape(tree: PyTree, batch_size: int) -> int:
 
 
 def shards(leaf: object) -> int:
-    """Into how many parts the sample axis of an array is sharded."""
+    """The number of shards along the sample axis of an array."""
     sharding = _sharding(leaf)
     if sharding is None:
         return 1
@@ -63,10 +63,9 @@ def shards(leaf: object) -> int:
 
 
 def place_like(part: Part, whole: Arr) -> Part:
-    """Samples placed as `whole` is, where their number divides by its shards.
+    """Shard samples like `whole`, where its number of shards divides theirs.
 
-    An array with other axes than `whole` after the samples is sharded over the samples
-    alone.
+    An array of another rank than `whole` is sharded over its sample axis only.
     """
     sharding = _sharding(whole)
     if sharding is None or part.shape[0] % shards(whole):

@@ -1,8 +1,8 @@
-"""The one way in which the library calls a field, and the checks it makes.
+"""How the library calls a field, and what it checks.
 
 A field is `field(t, x)` or `field(t, x, c)` with t `(batch,)`, x `(batch, *shape)` and
 c a pytree of per-sample conditioning; it returns an array of the shape of x. Samples
-are independent: each velocity is computed from its own t, x and c alone. `evaluate`
+are independent: each velocity depends on its own t, x and c only. `evaluate`
 verifies shapes and dtypes while JAX traces, at no cost at run time, and
 `check_independent` verifies the rest once per run, on two real samples.
 """
@@ -176,9 +176,10 @@ def as_states(x0: object, c: Conditioning = None, *, name: str = "x0") -> jax.Ar
 def check_independent(
     field: VelocityField, x0: Arr, c: Conditioning, start: float, end: float
 ) -> None:
-    """Evaluate two samples alone and together; they must not notice each other.
+    """Check that the velocity of a sample does not depend on the rest of its batch.
 
-    Costs `INDEPENDENCE_COST` evaluations.
+    Two samples are evaluated separately and together, at a cost of
+    `INDEPENDENCE_COST` evaluations.
 
     Raises:
       ValueError: the velocities differ by more than rounding can explain (the message

@@ -1,4 +1,4 @@
-"""Arguments that are wrong, said in one sentence: what was expected and what came."""
+"""Argument checks whose errors state what was expected and what was given."""
 
 import difflib
 import math
@@ -26,7 +26,7 @@ def whole(name: str, value: object, *, least: int = 1, most: int | None = None) 
     """A whole number in `least` .. `most`.
 
     Raises:
-        ValueError: anything else; True and 3.0 are no whole numbers.
+        ValueError: anything else, including True and 3.0.
     """
     expected = f"a whole number of at least {least}"
     if most is not None:
@@ -57,7 +57,7 @@ def real(
     """A finite number within bounds: above < number < below, least <= number <= most.
 
     Raises:
-        ValueError: anything else; NumPy and JAX scalars are numbers, True is none.
+        ValueError: anything else, including True. NumPy and JAX scalars are accepted.
     """
     try:
         if isinstance(value, bool | np.bool_ | str | bytes | complex) or np.ndim(value):
@@ -111,8 +111,14 @@ def known(name: str, value: object, names: Iterable[str]) -> str:
 def nearest(
     value: str, names: Iterable[str], *, count: int = 3, cutoff: float = 0.4
 ) -> list[str]:
-    """The known names most like `value`, best first; none that is less like it than
-    `cutoff`, from 0 (however unlike) to 1 (the name itself)."""
+    """The known names closest to `value`, best first.
+
+    Args:
+        value: the misspelt name.
+        names: the known names.
+        count: names returned at most.
+        cutoff: least similarity, from 0 (any name) to 1 (the name itself).
+    """
     return difflib.get_close_matches(value, list(names), count, cutoff)
 
 
@@ -135,7 +141,7 @@ def schedule(name: str, value: object) -> Schedule:
     """A Gaussian path: an object with the six methods of `Schedule`.
 
     Raises:
-        ValueError: anything else, the class instead of an object too.
+        ValueError: anything else, including the class instead of an instance.
     """
     if isinstance(value, type) or not isinstance(value, Schedule):
         raise ValueError(
@@ -211,7 +217,7 @@ def numbers(name: str, value: Any) -> "Arr":
 def _is_real(dtype: Any) -> bool:
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
         return dtype.kind in "fiu"
-    import jax.numpy as jnp  # knows bfloat16 and its like, which are void to NumPy
+    import jax.numpy as jnp  # bfloat16 and float8 have kind "V" in NumPy
 
     return any(jnp.issubdtype(dtype, kind) for kind in (np.floating, np.integer))
 
@@ -232,7 +238,7 @@ def samples(name: str, value: object) -> "Arr":
 
 
 def shown(value: Any) -> str:
-    """A value in few words, for messages."""
+    """A short description of a value, for messages."""
     if hasattr(value, "shape") and hasattr(value, "dtype") and value.shape != ():
         return f"an array of shape {value.shape}, {value.dtype}"
     if isinstance(value, type):

@@ -125,7 +125,7 @@ def _run(field, solver, x0, c, checkpoint, keep, path=None):
         x, xs, us = carry
         t, a, p, q, (x_slot, u_slot) = row
         u = velocity(t, x)
-        # The newest state and velocity are at hand; only older ones need a memory.
+        # Only entries older than the newest state and velocity need to be stored.
         new = a * x0 + q[0] * u + _combine(q[1:], us)
         if wx:
             new = new + p[0] * x + _combine(p[1:], xs)

@@ -70,13 +70,13 @@ def check_form(solver: object) -> Solver:
 
 
 def validate(solver: Solver) -> Solver:
-    """Return the solver if every number in it is usable, else say what is wrong.
+    """Check every number of a solver and return it.
 
     Checks shapes, finiteness, 0 <= t_i <= end, 0 < end <= 1, and that no row reaches
     back before x_0 or u_0. For concrete values; `sample` itself checks shapes only.
 
     Raises:
-        ValueError: naming the first thing that is wrong, what came and what to do.
+        ValueError: states the first problem found and how to fix it.
     """
     check_form(solver)
     t, a, p, q, end = (np.asarray(leaf, np.float64) for leaf in solver)

@@ -1,8 +1,8 @@
-"""What is said when a budget does not pay for the least that makes sense."""
+"""The error for a budget below the least that a search or a fit needs."""
 
 
 class TooLittle(ValueError):
-    """A budget of network evaluations that is too small, with one that would do."""
+    """A budget of network evaluations that is too small; `least` would be enough."""
 
     def __init__(self, asked: int, least: int, why: str = ""):
         super().__init__(

@@ -1,6 +1,6 @@
 """From a paper's recursion to the rows of (S), by running it on coefficients.
 
-A training-free solver is written as its paper writes it, as a Python function of
+A training-free solver is written in the notation of its paper, as a Python function of
 `(u, x)`; `trace` runs that function once with symbols in place of arrays. Every call
 of `u` becomes a row, so the NFE is counted rather than claimed. After `u(t, x)` the
 symbol x *is* the state x_i, and later uses of it refer back to that state: the

@@ -1,4 +1,4 @@
-"""The axis vocabulary that every other module speaks.
+"""Names of array types and axes, used in the signatures of all other modules.
 
 `batch` counts independent samples, `*shape` is one sample of any rank, `n` counts
 rows of a solver (network evaluations). Times run from 0 (noise) to 1 (data).

@@ -1,4 +1,4 @@
-"""What a learned family is: a handful of pure functions."""
+"""`Family`: the six pure functions that define a set of learned solvers."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -53,7 +53,7 @@ class Family(NamedTuple):
     values: Callable[[Theta], dict[str, jax.Array]]
     """theta -> the paper's constrained quantities at their nodes."""
     effective: Callable[[Theta], dict[str, jax.Array]]
-    """theta -> numbers that are equal exactly where two solvers are the same."""
+    """theta -> numbers that agree if and only if two solvers are the same map."""
 
 
 def check_theta(family: object, theta: PyTree) -> None:

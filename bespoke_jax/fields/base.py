@@ -1,4 +1,4 @@
-"""What fields share beside the call: functions of time, coefficients, names."""
+"""What several fields use: functions of time, coefficients of a path, network times."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ NetworkTime = BatchTime | Int[Arr, " batch"]
 
 
 def as_callable(f: object, name: str) -> Callable:
-    """`as_field` for functions of time: any callable that is no pytree is static."""
+    """`as_field` for functions of time: a callable that is not a pytree is static."""
     if not callable(f) or isinstance(f, type):
         raise ValueError(f"{name} must be a function; got {shown(f)}.")
     return Partial(f) if jax.tree_util.all_leaves([f]) else f
@@ -31,9 +31,10 @@ def coefficients(schedule: Schedule, t: Arr, x: State) -> Endpoints:
 
 
 def with_time(network: VelocityField, tau: NetworkTime) -> VelocityField:
-    """The network at a time of its own, for `evaluate`, which takes times as floats.
+    """The network at times `tau`, as a field that ignores its own time.
 
-    An array of integers, such as the levels of a DDPM, stays one.
+    `evaluate` casts times to floating point; here integers, such as the levels of a
+    DDPM, stay integers.
     """
 
     def at_tau(t: BatchTime, x: State, c: Conditioning = None) -> PyTree:

@@ -1,4 +1,4 @@
-"""Cheap checks of a field against its noise and its interval, said in words."""
+"""Inexpensive checks of a field against its initial states and its interval."""
 
 import warnings
 
@@ -31,10 +31,10 @@ def warn_direction(
     that predicts noise - data, or whose time runs from data to noise, correlates with
     +x_0. The warning needs a correlation above 0.5 (more where a few numbers could
     reach that by chance) and a velocity that matters, |u| (end - start) > 0.25 |x_0|.
-    Means over the samples are taken out of both first, as a common shift of the data
-    says nothing. Costs up to `DIRECTION_COST` evaluations. Where the path of the field
-    is known, only a start at the noise (log SNR below -2) is judged; otherwise only
-    start = 0.
+    Means over the samples are subtracted from both first, as a common shift of the
+    data is not evidence. Costs up to `DIRECTION_COST` evaluations. Where the path of
+    the field is known, only a start at the noise (log SNR below -2) is tested;
+    otherwise only start = 0.
 
     Returns:
       Network evaluations of single samples that were spent.
@@ -75,8 +75,9 @@ def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:
     """Warn where the spread of x_0 is far from sigma(start), by a factor above 2.
 
     The spread is the root mean square of at most 64 samples; the factor is larger
-    where these are a few numbers. States that hold data beside noise (alpha(start) >
-    sigma(start)/10) are judged from below alone, as the data may have any size.
+    where these are a few numbers. States that contain data as well as noise
+    (alpha(start) > sigma(start)/10) are only tested for a spread that is too small, as
+    the data may have any size.
 
     Warns:
       UserWarning: naming both numbers.

@@ -80,7 +80,7 @@ def from_flax(
 ) -> Partial:
     """The network `(t, x, c=None) -> out` of a Flax module and its weights.
 
-    A velocity model is a field as it stands; any other prediction goes on to
+    For a velocity model the result is a field; for any other prediction pass it to
     `from_prediction`. The module is called as `module(x, t)`, or `module(x, t, c)`
     where conditioning is given, with t of shape `(batch,)`, floating-point unless it is
     given as an array of integers; its output is cast to the
@@ -98,9 +98,8 @@ def from_flax(
         the prediction where the module returns several things, and the evaluation
         mode of a linen module. Define it once: functions are compared by identity.
       reverse: the module is a velocity whose time runs from data to noise, as in
-        `transforms.reverse`: the result is -module(x, 1 - t). For velocities alone; a
-        network on its way to `from_prediction` is not reversed, its time is named
-        there.
+        `transforms.reverse`: the result is -module(x, 1 - t). Only for
+        velocities: `from_prediction` has an argument `time` for the time of a network.
 
     Raises:
       ValueError: for linen without variables, nnx with variables, an nnx layer in

@@ -1,7 +1,7 @@
 """Guidance: fields combined with their less conditioned or weaker versions.
 
 Everything here is u + sum_k w_k (u_k - u_(k-1)), where u_K = u is the field itself and
-the others know less. All weights 0 leave the field as it is.
+the others are less conditioned. With all weights 0 the field is unchanged.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,7 +69,7 @@ def guide(
 
     Raises:
       ValueError: unless exactly one of `unconditional`, `weak` and `null` is given, for
-        a weight with a batch axis, an interval that is none, a phi outside [0, 1] or
+        a weight with a batch axis, an interval that is not one, a phi outside [0, 1] or
         without a schedule; and at the call where `null` and c do not match.
 
     Reference: Ho and Salimans (2022), arXiv 2207.12598, equation 6, in velocities;

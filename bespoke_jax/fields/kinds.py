@@ -1,4 +1,4 @@
-"""What networks predict, and the times they are called with: the tables of names."""
+"""Tables of what networks predict (`KINDS`) and of the times they expect (`TIMES`)."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,8 @@
-"""What the library knows about a field that it built: its path and its jumps.
+"""The path and the jumps of a field that this library has built.
 
-The function inside each `Partial` of this package answers two questions about itself,
-given the parts it was bound to: on which path the field lives, and at which times
-dx/dt jumps or has a kink. A field of another origin is unknown: no path, no jumps.
+The function inside each `Partial` of this package has two methods of the parts it is
+bound to: `path`, the Gaussian path of the field, and `jumps`, the times at which dx/dt
+jumps or has a kink. For other fields the path is None and there are no known jumps.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from bespoke_jax.core.protocols import Schedule
 
 @runtime_checkable
 class Known(Protocol):
-    """The function of a `Partial` that can tell where its field comes from."""
+    """The function of a `Partial` whose path and jumps are known."""
 
     def path(self, *parts: PyTree) -> Schedule | None:
         """The path of the field that this function makes of `parts`."""
@@ -56,12 +56,12 @@ def jumps_of(field: object) -> tuple[float, ...]:
 
 
 def inside(times: Iterable[float]) -> tuple[float, ...]:
-    """The distinct times inside (0, 1), increasing; not what rounding moved inside."""
+    """The distinct times inside (0, 1), increasing, up to rounding at both ends."""
     return tuple(sorted({float(t) for t in times if 1e-7 < float(t) < 1 - 1e-7}))
 
 
 def agree(*paths: Schedule | None) -> Schedule | None:
-    """The path that all known ones are, or None."""
+    """The common path of those that are known, or None."""
     known = [path for path in paths if path is not None]
     return known[0] if known and all(p == known[0] for p in known) else None
 

@@ -43,10 +43,10 @@ class Model(NamedTuple):
 
 
 def check_model(model: object) -> None:
-    """Everything of a model but its field, which `core.calls` checks where it is used.
+    """Check a model except for its field, which `core.calls` checks where it is used.
 
     Raises:
-        ValueError: naming the first entry that is not as `Model` says.
+        ValueError: naming the first entry that `Model` does not allow.
     """
     model = checks.instance("model", model, Model, "a Model(field=..., shape=...)")
     shape = model.shape

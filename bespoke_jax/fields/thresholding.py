@@ -56,7 +56,7 @@ def threshold(
         eps <- (x - alpha x_1) / sigma,         u = alpha' x_1 + sigma' eps
 
     A sample whose prediction stays within `maximum` keeps its velocity bitwise. At
-    sigma = 0, where x is x_1 already, the field is left as it is.
+    sigma = 0, where x is already x_1, the field is unchanged.
 
     Args:
       field: the field, of any kind of model.

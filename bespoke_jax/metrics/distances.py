@@ -1,4 +1,4 @@
-"""Distances between two sets of samples or features, one vector a row.
+"""Distances between two sets of samples or features, one vector per row.
 
 Each is zero in expectation, or as the sets grow, exactly where the two laws agree (the
 Frechet distance: where their means and covariances do). For images, take features.
@@ -25,7 +25,7 @@ def frechet(x: Real[Arr, "n d"], y: Real[Arr, "m d"]) -> float:
         |mu_x - mu_y|^2 + tr(C_x + C_y - 2 (C_x^{1/2} C_y C_x^{1/2})^{1/2})
 
     On the host in float64: the square roots of small eigenvalues lose half of float32's
-    digits. Covariances have n - 1 below; from finite samples the distance is biased
+    digits. Covariances are divided by n - 1; from finite samples the distance is biased
     upwards, so compare sets of one size.
 
     Args:
@@ -69,7 +69,7 @@ def frechet_infinity(
     """The Frechet distance of x to y without the bias of a finite x.
 
     The bias is proportional to 1 / n to first order: distances of random subsets of x,
-    from n / 4 to n vectors, are fitted by a line in 1 / n. y is taken whole.
+    from n / 4 to n vectors, are fitted by a line in 1 / n. All of y is used.
 
     Args:
         x, y: as `frechet`; x with at least 8 (d + 1) vectors.
@@ -151,7 +151,7 @@ def _quantiles(values, size):
 def energy_distance(x: Real[Arr, "n d"], y: Real[Arr, "m d"]) -> jax.Array:
     """The energy distance, sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|).
 
-    Means over all pairs, a vector with itself included, as scipy.stats has it in one
+    Means over all pairs, a vector with itself included, as in scipy.stats for one
     dimension: never negative, and biased upwards by O(1 / n).
 
     Reference: Szekely and Rizzo (2013).

@@ -50,8 +50,8 @@ def lipschitz(
     """Estimate the Lipschitz constant of x -> u(t, x) at the knots of the paths.
 
     Costs (K + 1) samples (2 iterations + 1) network evaluations with derivatives. The
-    estimate is from below, on the two counts of a finite iteration and of the paths at
-    hand; where the field is singular at the data end, so is the norm there.
+    estimate is a lower bound, because iterations and paths are finite; where the
+    field is singular at the data end, so is the norm there.
 
     Args:
         field: the velocity field.

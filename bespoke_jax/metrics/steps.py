@@ -1,4 +1,4 @@
-"""Where along the path a solver errs, and where the path bends."""
+"""Errors of single rows along the path, and the curvature of the path."""
 
 from typing import NamedTuple
 
@@ -23,18 +23,18 @@ class StepErrors(NamedTuple):
     local: np.ndarray
     """Of a row whose inputs are exact."""
     reached: np.ndarray
-    """Of the state in a real solve: what all rows so far have done."""
+    """Of the state in an actual solve, accumulated over all rows so far."""
 
 
 def step_errors(field: VelocityField, solver: Solver, paths: Paths) -> StepErrors:
-    """The error that each row of (S) makes, and what has gathered by then.
+    """The error of each row of (S), and the accumulated error of its state.
 
         local_i   = |a_i x_0 + sum_k p_ik x(t_{i-k}) + sum_k q_ik u_{i-k} - x(t_{i+1})|
         reached_i = |x_{i+1} - x(t_{i+1})|
 
     with exact states x(t), and u_j = u(t_j, x(t_j)) in `local`. A row that is a stage
-    of a Runge-Kutta step errs by the stage's low order. A fitted solver's inner states
-    need not lie on the path: only its last one was asked to.
+    of a Runge-Kutta step has an error of the stage's low order. Inner states of a
+    fitted solver need not lie on the path: its loss only sees the last one.
 
     Args:
         field: velocity field of the paths.
@@ -69,7 +69,7 @@ def _local(field, rows, exact, c):
         return [jnp.roll(y, lag, axis=0) for lag in reversed(range(min(width, n)))]
 
     xs, us = lagged(exact[:-1], rows.p.shape[1]), lagged(u, rows.q.shape[1])
-    # Weights that reach back before the first state are 0, whatever stands there.
+    # Rolled entries before the first state have weight 0.
     return advance(rows.a, rows.p, rows.q, exact[:1], xs, us)
 
 
@@ -87,7 +87,7 @@ class Curvature(NamedTuple):
 
 
 def curvature(paths: Paths) -> Curvature:
-    """Where ground-truth paths bend: what a solver of few steps has to follow.
+    """How much ground-truth paths bend at each knot.
 
         departure(t)    = E | v(t) - (x_1 - x_0) / (end - start) |
         acceleration(t) = E | v(t + h) - v(t) | / h

@@ -1,4 +1,4 @@
-"""Which solver to use and what it costs: error against network evaluations."""
+"""Work-precision diagrams: the error of solvers against their network evaluations."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -90,7 +90,7 @@ def work_precision(
 ) -> list[Point]:
     """Run every solver from the paths' noises and measure error, time and memory.
 
-    The exact samples are solved for once, by whoever made `paths`. Every solver starts
+    Exact samples are those of `paths` and are not solved for again. Every solver starts
     from the same noises, so that `errors` of two points can be compared pair by pair.
 
     Args:
@@ -108,7 +108,7 @@ def work_precision(
         progress: show a progress bar.
 
     Returns:
-        One point a solver, in the order given.
+        One point per solver, in the order given.
 
     Raises:
         ValueError: no solver, a malformed one, one that ends at another time than the

@@ -68,7 +68,7 @@ class _Counted(diffrax.AbstractStepSizeController):
         keep, next_t0, next_t1, jump, inner, result = self.inner.adapt_step_size(
             t0, t1, y0, y1_candidate, args, y_error, error_order, count.inner
         )
-        # After a jump the shared stage is evaluated anew.
+        # After a jump the shared stage has to be evaluated again.
         evaluations = count.evaluations + PER_STEP + count.jumped
         jumped = jnp.where(keep, jump, count.jumped)
         over = evaluations + PER_STEP + jumped > self.limit

@@ -1,8 +1,8 @@
-"""Evaluations to spend on ground truth: an upper bound that is kept.
+"""A strict upper bound on the evaluations spent on ground truth.
 
-What a path costs is not known before it is solved. The first two paths are solved under
-a limit that the whole budget can pay; from then on each batch has as many paths as can
-be paid at twice the dearest path so far, and every solve stops at its own share.
+The cost of a path is not known before it is solved. The first two paths are solved with
+the limit that the whole budget allows; after that, each batch has as many paths as fit
+in the budget at twice the largest cost so far, and every solve stops at its share.
 """
 
 import copy
@@ -21,11 +21,11 @@ CERTIFICATE_SHARE = 5
 _CERTIFICATE = 3
 """A check at ten times tighter tolerance is paid for up to this many paths' cost."""
 _UNKNOWN = 200
-"""Evaluations of a path of which nothing is known yet."""
+"""Evaluations assumed for a path before any has been solved."""
 
 
 class Budget:
-    """Counts what is spent, and says what the rest can pay for.
+    """Counts the evaluations that are spent and allots the rest.
 
     Args:
         total: evaluations to spend, or None for no bound.
@@ -38,7 +38,7 @@ class Budget:
     ):
         self._stop = math.inf if seconds is None else time.monotonic() + seconds
         self.total, self.spent, self._fixed = total, 0, fixed
-        self._dearest, self._cheapest = 0, UNLIMITED
+        self._highest, self._lowest = 0, UNLIMITED
         if total is not None and total - fixed < SCOUTS * FIRST_STEP:
             self.refuse(_UNKNOWN)
 
@@ -58,13 +58,13 @@ class Budget:
         return UNLIMITED if self.total is None else self.total - self.spent
 
     def spend(self, evaluations: int | np.integer) -> None:
-        """Take note of evaluations that were made."""
+        """Count evaluations that were made."""
         self.spent += int(evaluations)
 
     def learn(self, costs) -> None:
-        """Take note of what single paths cost."""
-        self._dearest = max(self._dearest, int(max(costs)))
-        self._cheapest = min(self._cheapest, int(min(costs)))
+        """Record the costs of single paths."""
+        self._highest = max(self._highest, int(max(costs)))
+        self._lowest = min(self._lowest, int(min(costs)))
 
     def after(self, costs) -> "Budget":
         """The budget after paths of these costs, as a copy."""
@@ -80,11 +80,11 @@ class Budget:
         """
         if not self.bounded:
             return wanted, UNLIMITED
-        if self._dearest == 0:
+        if self._highest == 0:
             many = min(SCOUTS, wanted)
         else:
-            many = min(wanted, self.left // (2 * self._dearest + extra))
-            if many == 0 and self.left >= self._cheapest + extra:
+            many = min(wanted, self.left // (2 * self._highest + extra))
+            if many == 0 and self.left >= self._lowest + extra:
                 many = 1
         limit = self.left // many - extra if many else 0
         return (many, limit) if limit >= FIRST_STEP else (0, 0)
@@ -96,11 +96,11 @@ class Budget:
         """
         if self.total is None:
             return wanted, UNLIMITED
-        each = _CERTIFICATE * self._dearest
+        each = _CERTIFICATE * self._highest
         rest = self.left // (4 * (each + slopes)) if slopes else wanted
         many = min(wanted, self.total // CERTIFICATE_SHARE // each, rest)
         if many < 1 or self.left < many * each:
-            self.refuse(self._dearest, slopes)
+            self.refuse(self._highest, slopes)
         return many, self.total // CERTIFICATE_SHARE // many
 
     def refuse(self, path: float | int, slopes: int = 0) -> None:

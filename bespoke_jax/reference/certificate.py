@@ -1,8 +1,8 @@
-"""An independent measurement of the ground truth's error, and the words for it.
+"""An independent measurement of the ground truth's error.
 
-The check is by the other pair of Runge-Kutta formulas, at ten times tighter tolerance,
-and in float64 where the field computes in it: it shares neither the formula, nor the
-steps, nor the rounding of the solve that it judges.
+The check uses the other pair of Runge-Kutta formulas, at ten times tighter tolerance,
+and in float64 where the field computes in it. It therefore shares neither formula, nor
+steps, nor rounding with the solve that it checks.
 """
 
 import warnings
@@ -32,7 +32,7 @@ DOUBLE = 1e-10
 """Relative noise below which a field really computes in float64."""
 _UNITS = 4
 _WORSE = 10.0
-"""Times the tolerance beyond which an error is worth a warning."""
+"""Errors above this many times the tolerance raise a warning."""
 
 
 class Check(NamedTuple):
@@ -65,7 +65,7 @@ def check(
     double: bool,
     limit: int = UNLIMITED,
 ) -> Check:
-    """Solve the pilots again, in another way."""
+    """Solve the pilots again by the other method, at a tighter tolerance."""
     method = OTHER[problem.control.method]
     solve = partial(integrate, times=times, method=method, factor=_TIGHTER, limit=limit)
     if double:
@@ -91,7 +91,7 @@ def resolution(problem: Problem, found: Rounding, x: Arr) -> float:
 
 
 def warn_unresolved(problem: Problem, found: Rounding, x: Arr) -> None:
-    """Warn where the tolerance asks for more than the field's arithmetic gives."""
+    """Warn where the tolerance is below the rounding noise of the field."""
     floor, control = resolution(problem, found, x), problem.control
     size = float(rms(x).max())
     if control.atol + control.rtol * size >= floor:

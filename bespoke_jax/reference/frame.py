@@ -2,12 +2,13 @@
 
 On a path whose rates jump at known times (the joints of a discrete schedule) an
 adaptive solver would have to stop at each of them. The angle theta = atan2(alpha,
-sigma) has no such memory of the schedule: z = x / sqrt(alpha^2 + sigma^2) solves
+sigma) removes these jumps: z = x / sqrt(alpha^2 + sigma^2) solves
 
     dz / dtheta = cos(theta) E[x_1 | x] - sin(theta) E[x_0 | x],
 
-the probability-flow equation on the path `Cosine`, smooth up to both ends. Reaching it
-is `fields.change_schedule`; states go back to the field's own time and scaling.
+the probability-flow equation on the path `Cosine`, smooth up to both ends. The
+change is `fields.change_schedule`; results are returned in the field's own time and
+scaling.
 """
 
 from dataclasses import dataclass
@@ -26,11 +27,11 @@ from bespoke_jax.schedules import Cosine, joints
 
 _SMOOTH = Cosine()
 _TIGHTER = 3.0
-"""Steps in the angle are longer, and so are their errors: a third of the tolerance
-gives smaller errors than a solve on the smooth `VP` has, in fewer evaluations."""
+"""Steps in the angle are longer and have larger errors: with a third of the tolerance
+the errors are below those of a solve on the smooth `VP`, in fewer evaluations."""
 _MOST_JUMPS = 64
-"""More known jumps than that are a staircase, such as integer time steps: it has no
-smooth pieces to solve, and its steps are below the error of the model."""
+"""More known jumps are ignored: such a field, for instance one of integer time steps, is
+a staircase without smooth pieces, and its steps are below the error of the model."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Where dense states are kept: at knots that all samples share.
+"""The knots of dense states, shared by all samples.
 
-The knots follow the steps that the solver itself takes on a few samples, the pilots,
-and are as few as keep the cubic Hermite polynomial below the tolerance half-way between
-them.
+They follow the steps that the adaptive solver takes on a few samples, the pilots. Their
+number is the smallest for which the error of cubic Hermite interpolation, half-way
+between knots, is below the tolerance.
 """
 
 import jax

@@ -1,4 +1,4 @@
-"""Ground-truth paths as data: end points, and dense states to read in between.
+"""Ground-truth paths as data: end points, and dense states for interpolation.
 
 Between two knots r < s, h = s - r, with states x_r, x_s and slopes v_r, v_s, the path
 is the cubic Hermite polynomial in tau = (t - r) / h
@@ -6,8 +6,8 @@ is the cubic Hermite polynomial in tau = (t - r) / h
     x(t) = (2 tau^3 - 3 tau^2 + 1) x_r + (tau^3 - 2 tau^2 + tau) h v_r
          + (3 tau^2 - 2 tau^3) x_s + (tau^3 - tau^2) h v_s,
 
-whose derivative is returned beside it. `reference.solve` chooses the knots so that
-its error stays below the solve's own tolerance, and says how large it measured it.
+which is returned with its derivative. `reference.solve` chooses the knots so that the
+error stays below the tolerance of the solve, and reports the error it measured.
 """
 
 from typing import Any, NamedTuple
@@ -121,7 +121,7 @@ class Paths(NamedTuple):
 
 
 def check_paths(paths: object, name: str = "paths") -> None:
-    """What is handed over as paths is that, with end points of one form.
+    """Check that an argument is `Paths` with end points of one shape.
 
     Raises:
         ValueError: it is not.

@@ -1,4 +1,4 @@
-"""A field, its interval and how it is to be integrated: what every solve is given."""
+"""`Problem`: a field, its interval and the control of its integration."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The rounding noise of a field: how much of its velocity is an accident of arithmetic.
+"""The rounding noise of a field's velocity, from fourth differences.
 
 Along a line x + k h v the fourth difference of a smooth velocity is of size h^4 and
 vanishes; what stays is noise, amplified by sqrt(70). Two spacings see two kinds: one of

@@ -52,7 +52,7 @@ def scale_time(
     """The scale-time family with n = `steps` steps of a Runge-Kutta base.
 
     theta holds unconstrained numbers: times as log-increments relative to the last one
-    (softmax keeps them ordered), t' and s as logarithms (positive), s' as it is.
+    (softmax keeps them ordered), t' and s as logarithms (positive), s' unchanged.
     Free numbers for n steps: 4n - 1 (euler), 8n - 1 (midpoint, ralston), 4n + 1 (heun),
     8n + 1 (kutta3, rk4), 12n - 1 (heun3).
 

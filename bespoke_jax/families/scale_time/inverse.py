@@ -1,4 +1,4 @@
-"""What of a scale-time solver matters, and the way back from a solver to its values.
+"""The identifiable coefficients of a scale-time solver, and the values of a solver.
 
 A step of a base with one or two stages is, whatever the values at its nodes,
 
@@ -6,9 +6,9 @@ A step of a base with one or two stages is, whatever the values at its nodes,
     w = P x_i + Q u_i,    x_{i+1} = C x_i + D w + E u(w),          (two stages)
 
 with A = (s_i + h s'_i)/s_{i+1}, B = h t'_i s_i/s_{i+1} for Euler. These and the
-evaluation times fix the solver: s may be rescaled at nodes where nothing but ratios of
-it counts. The way back is a division at a time; the free s is chosen, s_{i+1} = 1 for
-one stage and s at the inner node sqrt(s_i s_{i+1}) for two.
+evaluation times fix the solver: s may be rescaled at nodes where only its ratios
+count. `values_of` inverts these equations one coefficient at a time and chooses the
+free s: s_{i+1} = 1 for one stage, sqrt(s_i s_{i+1}) at the inner node for two.
 """
 
 import jax.numpy as jnp

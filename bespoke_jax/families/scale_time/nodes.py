@@ -1,7 +1,7 @@
 """Numbers of a scale-time family: theta and the values t, t', s, s' at its nodes.
 
 theta holds unconstrained numbers: times as log-increments relative to the last one
-(softmax keeps them ordered), t' and s as logarithms (positive), s' as it is.
+(softmax keeps them ordered), t' and s as logarithms (positive), s' unchanged.
 """
 
 from collections.abc import Mapping
