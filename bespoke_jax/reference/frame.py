@@ -30,8 +30,8 @@ _TIGHTER = 3.0
 """Steps in the angle are longer and have larger errors: with a third of the tolerance
 the errors are below those of a solve on the smooth `VP`, in fewer evaluations."""
 _MOST_JUMPS = 64
-"""More known jumps are ignored: such a field, for instance one of integer time steps, is
-a staircase without smooth pieces, and its steps are below the error of the model."""
+"""With more known jumps they are ignored: such a field, for instance one of integer
+time steps, has no smooth pieces, and its steps are below the error of the model."""
 
 
 @dataclass(frozen=True)

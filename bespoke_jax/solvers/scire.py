@@ -50,9 +50,10 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers import _exponential, _steps
-from bespoke_jax.solvers._naming import named
-from bespoke_jax.solvers._prediction import (
+from bespoke_jax.solvers import exponential, loops
+from bespoke_jax.solvers.loops import Stages
+from bespoke_jax.solvers.naming import named
+from bespoke_jax.solvers.prediction import (
     INVERSE_TAU,
     LAM,
     TAU,
@@ -60,7 +61,6 @@ from bespoke_jax.solvers._prediction import (
     Point,
     Prediction,
 )  # fmt: skip
-from bespoke_jax.solvers._steps import Stages
 
 Phi = str | float | int
 """What `phi` accepts: "rd", "rd_inf", "fd", "official" or a number above 0."""
@@ -84,7 +84,7 @@ def _taylor(axis: Axis, scale: Callable[[Point], float]):
 
 
 def _integral(s: Point, t: Point) -> float:
-    return -t.sigma * _exponential.phi(t.lam - s.lam)[1]
+    return -t.sigma * exponential.phi(t.lam - s.lam)[1]
 
 
 V1 = Form(lambda p: p.eps, TAU, _taylor(TAU, lambda t: t.alpha), TAU)
@@ -172,7 +172,7 @@ def _singlestep(
     if geometric:
         stages = Stages(LAM, {2: (0.5,)})
     else:
-        found = _steps.places(*r)
+        found = loops.places(*r)
         # A step of order 2 at the end of a three-stage method has its node at 1/2.
         ratios = None if found is None else {2: (0.5,), 1 + len(r): found}
         stages = Stages(form.axis, ratios, form.inner)
@@ -194,9 +194,7 @@ def _singlestep(
             D = form.m(predict(s2, x_s2)) - form.m(m_s)
         return m_s.ddim(t) + (form.half(s, t) / (weight * r[-1])) * D
 
-    return _steps.singlestep(
-        layout, step, orders=orders, stages=stages, denoise=denoise
-    )
+    return loops.singlestep(layout, step, orders=orders, stages=stages, denoise=denoise)
 
 
 def _two_stage(form: Form, name: str, doc: str):
@@ -215,7 +213,7 @@ def _two_stage(form: Form, name: str, doc: str):
     ) -> Solver:
         layout = Layout(schedule, grid, start, end, k)
         phi_1 = _divisor(phi, nfe, 2, _official_singlestep)
-        orders = _steps.budget(nfe, 2, mode)
+        orders = loops.budget(nfe, 2, mode)
         return _singlestep(form, layout, orders, phi_1, (r1,), "paper", denoise)
 
     return named(solver, name, doc + _SEE)
@@ -239,7 +237,7 @@ def _three_stage(form: Form, name: str, doc: str):
     ) -> Solver:
         layout = Layout(schedule, grid, start, end, k)
         phi_1 = _divisor(phi, nfe, 3, _official_singlestep)
-        orders = _steps.budget(nfe, 3, mode)
+        orders = loops.budget(nfe, 3, mode)
         return _singlestep(form, layout, orders, phi_1, (r1, r2), stage, denoise)
 
     return named(solver, name, doc + _SEE)
@@ -269,7 +267,7 @@ def _multistep(form: Form, order: int, name: str, doc: str):
             change = _change(form, past, t, phi_1(i), variant)
             return x_t + (2 * form.half(past[0].at, t)) * change
 
-        return _steps.multistep(
+        return loops.multistep(
             Layout(schedule, grid, start, end, k),
             step,
             nfe=nfe,

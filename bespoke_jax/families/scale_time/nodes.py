@@ -10,7 +10,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from bespoke_jax.core.protocols import Values
 from bespoke_jax.core.types import Theta
@@ -98,13 +97,13 @@ def nodes_from(spec: Spec, theta: Theta) -> Nodes:
     )
 
 
-def tolerance(*arrays: ArrayLike) -> float:
+def tolerance(*arrays: object) -> float:
     """What counts as equal: rounding of the coarsest dtype, theta's included."""
     dtypes = [jnp.result_type(float), *(np.asarray(leaf).dtype for leaf in arrays)]
     return max(1e-9, 100 * max(float(jnp.finfo(dtype).eps) for dtype in dtypes))
 
 
-def check_values(spec: Spec, values: Mapping[str, ArrayLike]) -> Nodes:
+def check_values(spec: Spec, values: Mapping[str, object]) -> Nodes:
     """Host values at the nodes, missing ones the identity's, or what is wrong.
 
     Raises:
