@@ -154,8 +154,8 @@ def as_states(x0: object, c: Conditioning = None, *, name: str = "x0") -> jax.Ar
         x0 = jnp.asarray(x0)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name} must be one array of shape (batch, *shape); got {_described(x0)}, "
-            f"which is none ({_first_line(error)})"
+            f"{name} must be one array of shape (batch, *shape); got {_described(x0)} "
+            f"({_first_line(error)})"
         ) from error
     if x0.ndim == 0 or x0.shape[0] < 1 or not jnp.issubdtype(x0.dtype, jnp.floating):
         raise ValueError(
@@ -206,8 +206,8 @@ def check_independent(
     if not (neighbour <= _NEIGHBOUR and change(mixed) <= _ALONE):
         raise ValueError(
             "the samples of a batch are not independent: the velocity of one changes "
-            f"by {difference:.2g} of its size with the time or the neighbour beside "
-            "it. A field must compute each sample from its own t, x and c: t has shape "
+            f"by {difference:.2g} of its size with the time or the other samples. A "
+            "field must compute each sample from its own t, x and c: t has shape "
             "(batch,), so t[:, None] multiplies x of shape (batch, d); numbers that "
             "belong to the samples travel in c; batch normalisation needs evaluation "
             "mode."

@@ -181,25 +181,7 @@ def _init(spec: _Spec, start: object = None) -> dict[str, jax.Array]:
         )
     a, b = canonical(start)
     t = np.append(np.asarray(start.t, np.float64), spec.end)
-    if start.nfe != n:
-        raise ValueError(f"the family has {n} evaluations; the start {start.nfe}.")
-    if abs(float(start.end) - spec.end) > 1e-6:
-        raise ValueError(
-            f"the family ends at {spec.end}, the start at {float(start.end):.6g}; give "
-            "the family that end."
-        )
-    if abs(t[0] - spec.start) > 1e-6:
-        raise ValueError(
-            f"the family starts at {spec.start}, the start solver at {t[0]:.6g}; give "
-            "the family that start."
-        )
-    falls = np.flatnonzero(np.diff(t) < 0)
-    if falls.size or (n > 1 and t[1] == t[0]):
-        where = f"t[{falls[0] + 1}] < t[{falls[0]}]" if falls.size else f"{t[:2]}"
-        raise ValueError(
-            "a non-stationary solver evaluates at t_0, then later, at times that "
-            f"do not decrease; the start has {where}."
-        )
+    _check_fits(spec, start, t)
     t[0] = spec.start
     with np.errstate(divide="ignore", invalid="ignore"):
         s, r, g, path = _basis(spec, t, np)
@@ -216,6 +198,31 @@ def _init(spec: _Spec, start: object = None) -> dict[str, jax.Array]:
     given = np.concatenate([(a + on_x[:, 0])[:, None], on_d], axis=1)
     rows = np.linalg.solve(np.eye(n) - own, given)
     return _theta(t, (rows[:, 0] - s) / r, rows[:, 1:] / g[:, None])
+
+
+def _check_fits(spec: _Spec, start: Solver, t: np.ndarray) -> None:
+    """A start of the length, interval and order of times that the family has."""
+    if start.nfe != spec.nfe:
+        raise ValueError(
+            f"the family has {spec.nfe} evaluations; the start {start.nfe}."
+        )
+    if abs(float(start.end) - spec.end) > 1e-6:
+        raise ValueError(
+            f"the family ends at {spec.end}, the start at {float(start.end):.6g}; give "
+            "the family that end."
+        )
+    if abs(t[0] - spec.start) > 1e-6:
+        raise ValueError(
+            f"the family starts at {spec.start}, the start solver at {t[0]:.6g}; give "
+            "the family that start."
+        )
+    falls = np.flatnonzero(np.diff(t) < 0)
+    if falls.size or (spec.nfe > 1 and t[1] == t[0]):
+        where = f"t[{falls[0] + 1}] < t[{falls[0]}]" if falls.size else f"{t[:2]}"
+        raise ValueError(
+            "a non-stationary solver evaluates at t_0, then later, at times that "
+            f"do not decrease; the start has {where}."
+        )
 
 
 def _theta(t: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, jax.Array]:

@@ -91,7 +91,7 @@ def values_of(spec: Spec, solver: Solver) -> Nodes:
     if all(np.allclose(*pair, rtol=close, atol=close) for pair in pairs):
         return base
     raise ValueError(
-        f"{spec.name} knows the way back only from its own base solver, as its steps "
+        f"{spec.name} can start only from its own base solver, as its steps "
         "share numbers or are constrained. From any member: bases euler, midpoint and "
         "ralston. For every base: families.from_path and families.from_schedules."
     )
