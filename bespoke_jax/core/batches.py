@@ -1,20 +1,27 @@
-"""Batches of per-sample arrays, all of one size, on the devices of the whole.
+"""Batches of per-sample arrays, all of one size, with the sharding of the full arrays.
 
 One size for all batches means one compiled program. Indexing an array that is sharded
-over its samples gives a replicated one, on which every device would do all the work;
-`rows` and `batches` place each batch as the whole was placed.
+over its samples gives a replicated array, with which every device would do all the
+work; `rows` and `batches` shard each batch as the full array is sharded.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeVar
 
 import jax
 import numpy as np
 from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Int, PyTree
+
+from bespoke_jax.core.types import Arr
+
+Part = TypeVar("Part", bound=Arr)
+Index = slice | Int[Arr, " batch"]
+"""Which samples: integers, or a slice."""
 
 
-def rows(tree: Any, index: Any) -> Any:
+def rows(tree: PyTree, index: Index) -> PyTree:
     """The samples at `index` (integers or a slice) of every leaf of a pytree.
 
     A concrete leaf that is sharded over several devices gives a batch with the same
@@ -23,7 +30,7 @@ def rows(tree: Any, index: Any) -> Any:
     return jax.tree.map(lambda leaf: place_like(leaf[index], leaf), tree)
 
 
-def batches(tree: Any, batch_size: int) -> Iterator[tuple[int, int, Any]]:
+def batches(tree: PyTree, batch_size: int) -> Iterator[tuple[int, int, PyTree]]:
     """(start, stop, samples start .. stop of every leaf), the last batch filled up.
 
     A batch of fewer samples repeats the last one to `batch_size`, which is rounded up
@@ -36,30 +43,29 @@ def batches(tree: Any, batch_size: int) -> Iterator[tuple[int, int, Any]]:
         yield start, stop, filled(tree, start, stop, batch_size)
 
 
-def filled(tree: Any, start: int, stop: int, batch_size: int) -> Any:
+def filled(tree: PyTree, start: int, stop: int, batch_size: int) -> PyTree:
     """Samples start .. stop of every leaf, the last one repeated to `batch_size`."""
     return rows(tree, np.minimum(np.arange(start, start + batch_size), stop - 1))
 
 
-def batch_shape(tree: Any, batch_size: int) -> int:
+def batch_shape(tree: PyTree, batch_size: int) -> int:
     """The batch size rounded up so that every device has equally many samples."""
     most = max((shards(leaf) for leaf in jax.tree.leaves(tree)), default=1)
     return -(-batch_size // most) * most
 
 
-def shards(leaf: Any) -> int:
-    """Into how many parts the sample axis of an array is sharded."""
+def shards(leaf: object) -> int:
+    """The number of shards along the sample axis of an array."""
     sharding = _sharding(leaf)
     if sharding is None:
         return 1
     return int(np.prod([sharding.mesh.shape[name] for name in _sample_axes(sharding)]))
 
 
-def place_like(part: Any, whole: Any) -> Any:
-    """Samples placed as `whole` is, where their number divides by its shards.
+def place_like(part: Part, whole: Arr) -> Part:
+    """Shard samples like `whole`, where its number of shards divides theirs.
 
-    An array with other axes than `whole` after the samples is sharded over the samples
-    alone.
+    An array of another rank than `whole` is sharded over its sample axis only.
     """
     sharding = _sharding(whole)
     if sharding is None or part.shape[0] % shards(whole):
@@ -70,7 +76,7 @@ def place_like(part: Any, whole: Any) -> Any:
     return jax.device_put(part, sharding)
 
 
-def _sharding(leaf: Any) -> NamedSharding | None:
+def _sharding(leaf: object) -> NamedSharding | None:
     if isinstance(leaf, Tracer) or not isinstance(leaf, jax.Array):
         return None
     sharding = leaf.sharding

@@ -1,16 +1,16 @@
-"""The one way in which the library calls a field, and the checks it makes.
+"""How the library calls a field, and what it checks.
 
 A field is `field(t, x)` or `field(t, x, c)` with t `(batch,)`, x `(batch, *shape)` and
 c a pytree of per-sample conditioning; it returns an array of the shape of x. Samples
-are independent: each velocity is computed from its own t, x and c alone. `evaluate`
+are independent: each velocity depends on its own t, x and c only. `evaluate`
 verifies shapes and dtypes while JAX traces, at no cost at run time, and
 `check_independent` verifies the rest once per run, on two real samples.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -18,11 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen, nnx
 from jax.tree_util import Partial
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.norms import magnitude
-from bespoke_jax.core.types import Arr, Conditioning
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.types import Arr, Conditioning, Number
 
 INDEPENDENCE_COST = 5
 """Network evaluations of single samples that `check_independent` spends."""
@@ -41,13 +42,13 @@ class FieldError(ValueError):
 class _Static:
     """The non-array half of a callable pytree, such as an Equinox module."""
 
-    rest: Any
+    rest: PyTree
 
-    def __call__(self, arrays: Any, *args: Any) -> Any:
+    def __call__(self, arrays: PyTree, *args: PyTree) -> PyTree:
         return eqx.combine(arrays, self.rest)(*args)
 
 
-def as_field(f: Any) -> Callable[..., Any]:
+def as_field(f: object) -> VelocityField:
     """A field or network in the one form that may be an argument of a jitted function.
 
     A callable pytree whose leaves are all arrays or numbers (a
@@ -83,7 +84,7 @@ def as_field(f: Any) -> Callable[..., Any]:
         if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSUmM":
             raise ValueError(f"a field holds numbers; got an array of {leaf.dtype}.")
     if all(eqx.is_array_like(leaf) for leaf in jax.tree.leaves(f)):
-        return f
+        return cast(VelocityField, f)
     arrays, rest = eqx.partition(f, eqx.is_array)
     try:
         hash(_Static(rest))
@@ -95,7 +96,9 @@ def as_field(f: Any) -> Callable[..., Any]:
     return Partial(_Static(rest), arrays)
 
 
-def evaluate(field: Callable, t: Any, x: Any, c: Conditioning = None) -> Any:
+def evaluate(
+    field: VelocityField, t: Number | Arr, x: Arr, c: Conditioning = None
+) -> jax.Array:
     """u(t, x) or u(t, x, c) in the dtype of x, with t broadcast to `(batch,)`.
 
     Raises:
@@ -116,7 +119,7 @@ velocity = jax.jit(evaluate)
 """`evaluate`, compiled."""
 
 
-def to_batch(t: Any, x: Any) -> Float[Arr, " batch"]:
+def to_batch(t: Number | Arr, x: Arr) -> Float[Arr, " batch"]:
     """A time or weight as `(batch,)`, as precise as x but never below float32."""
     dtype = jnp.promote_types(x.dtype, jnp.float32)
     t = jnp.asarray(t, dtype)
@@ -129,12 +132,12 @@ def to_batch(t: Any, x: Any) -> Float[Arr, " batch"]:
     return jnp.broadcast_to(t, x.shape[:1])
 
 
-def per_sample(a: Any, x: Any) -> jax.Array:
+def per_sample(a: Arr, x: Arr) -> jax.Array:
     """A `(batch,)` array shaped so that it multiplies x."""
     return jnp.reshape(a, (-1,) + (1,) * (x.ndim - 1))
 
 
-def as_states(x0: Any, c: Conditioning = None, *, name: str = "x0") -> jax.Array:
+def as_states(x0: object, c: Conditioning = None, *, name: str = "x0") -> jax.Array:
     """Initial states as float32 or better, after checking their form and that of c.
 
     Raises:
@@ -151,8 +154,8 @@ def as_states(x0: Any, c: Conditioning = None, *, name: str = "x0") -> jax.Array
         x0 = jnp.asarray(x0)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name} must be one array of shape (batch, *shape); got {_described(x0)}, "
-            f"which is none ({_first_line(error)})"
+            f"{name} must be one array of shape (batch, *shape); got {_described(x0)} "
+            f"({_first_line(error)})"
         ) from error
     if x0.ndim == 0 or x0.shape[0] < 1 or not jnp.issubdtype(x0.dtype, jnp.floating):
         raise ValueError(
@@ -171,11 +174,12 @@ def as_states(x0: Any, c: Conditioning = None, *, name: str = "x0") -> jax.Array
 
 
 def check_independent(
-    field: Callable, x0: Any, c: Conditioning, start: float, end: float
+    field: VelocityField, x0: Arr, c: Conditioning, start: float, end: float
 ) -> None:
-    """Evaluate two samples alone and together; they must not notice each other.
+    """Check that the velocity of a sample does not depend on the rest of its batch.
 
-    Costs `INDEPENDENCE_COST` evaluations.
+    Two samples are evaluated separately and together, at a cost of
+    `INDEPENDENCE_COST` evaluations.
 
     Raises:
       ValueError: the velocities differ by more than rounding can explain (the message
@@ -202,15 +206,15 @@ def check_independent(
     if not (neighbour <= _NEIGHBOUR and change(mixed) <= _ALONE):
         raise ValueError(
             "the samples of a batch are not independent: the velocity of one changes "
-            f"by {difference:.2g} of its size with the time or the neighbour beside "
-            "it. A field must compute each sample from its own t, x and c: t has shape "
+            f"by {difference:.2g} of its size with the time or the other samples. A "
+            "field must compute each sample from its own t, x and c: t has shape "
             "(batch,), so t[:, None] multiplies x of shape (batch, d); numbers that "
             "belong to the samples travel in c; batch normalisation needs evaluation "
             "mode."
         )
 
 
-def _checked(out: Any, x: Any) -> Any:
+def _checked(out: Any, x: Arr) -> jax.Array:
     if isinstance(out, float | int):
         out = np.asarray(out, np.float32)
     if not (hasattr(out, "shape") and hasattr(out, "dtype")):
@@ -227,7 +231,7 @@ def _checked(out: Any, x: Any) -> Any:
     return jnp.asarray(out).astype(x.dtype)
 
 
-def _raised(error: Exception, t: Any, x: Any, c: Any) -> str:
+def _raised(error: Exception, t: Arr, x: Arr, c: Conditioning) -> str:
     shapes = f"t {t.shape}, x {x.shape}"
     if c is not None:
         shapes += f", c {jax.tree.map(jnp.shape, c)}"
@@ -243,7 +247,7 @@ def _first_line(error: Exception) -> str:
     return lines[0][:300].rstrip(".")
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Arguments that are wrong, said in one sentence: what was expected and what came."""
+"""Argument checks whose errors state what was expected and what was given."""
 
 import difflib
 import math
@@ -6,7 +6,8 @@ import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
@@ -15,20 +16,23 @@ from bespoke_jax.core.protocols import Schedule
 if TYPE_CHECKING:
     import jax
 
+    from bespoke_jax.core.types import Arr
+
 T = TypeVar("T")
+Kinds = UnionType | tuple[type, ...]
 
 
-def whole(name: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
+def whole(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
     """A whole number in `least` .. `most`.
 
     Raises:
-        ValueError: anything else; True and 3.0 are no whole numbers.
+        ValueError: anything else, including True and 3.0.
     """
     expected = f"a whole number of at least {least}"
     if most is not None:
         expected = f"a whole number in {least} .. {most}"
     try:
-        if isinstance(value, bool | np.bool_):
+        if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex):
             raise TypeError
         number = operator.index(value)
     except TypeError:
@@ -53,7 +57,7 @@ def real(
     """A finite number within bounds: above < number < below, least <= number <= most.
 
     Raises:
-        ValueError: anything else; NumPy and JAX scalars are numbers, True is none.
+        ValueError: anything else, including True. NumPy and JAX scalars are accepted.
     """
     try:
         if isinstance(value, bool | np.bool_ | str | bytes | complex) or np.ndim(value):
@@ -88,7 +92,7 @@ def _between(
     return "a finite number"
 
 
-def known(name: str, value: Any, names: Iterable[str]) -> str:
+def known(name: str, value: object, names: Iterable[str]) -> str:
     """One of the known names.
 
     Raises:
@@ -107,12 +111,22 @@ def known(name: str, value: Any, names: Iterable[str]) -> str:
 def nearest(
     value: str, names: Iterable[str], *, count: int = 3, cutoff: float = 0.4
 ) -> list[str]:
-    """The known names most like `value`, best first; none that is less like it than
-    `cutoff`, from 0 (however unlike) to 1 (the name itself)."""
+    """The known names closest to `value`, best first.
+
+    Args:
+        value: the misspelt name.
+        names: the known names.
+        count: names returned at most.
+        cutoff: least similarity, from 0 (any name) to 1 (the name itself).
+    """
     return difflib.get_close_matches(value, list(names), count, cutoff)
 
 
-def instance(name: str, value: T, kind: Any, expected: str) -> T:
+@overload
+def instance(name: str, value: object, kind: type[T], expected: str) -> T: ...
+@overload
+def instance(name: str, value: T, kind: Kinds, expected: str) -> T: ...
+def instance(name: str, value: T, kind: type | Kinds, expected: str) -> T:
     """A value of a type (or of one of a union or tuple of types).
 
     Raises:
@@ -123,11 +137,11 @@ def instance(name: str, value: T, kind: Any, expected: str) -> T:
     return value
 
 
-def schedule(name: str, value: Any) -> Schedule:
+def schedule(name: str, value: object) -> Schedule:
     """A Gaussian path: an object with the six methods of `Schedule`.
 
     Raises:
-        ValueError: anything else, the class instead of an object too.
+        ValueError: anything else, including the class instead of an instance.
     """
     if isinstance(value, type) or not isinstance(value, Schedule):
         raise ValueError(
@@ -136,23 +150,24 @@ def schedule(name: str, value: Any) -> Schedule:
     return value
 
 
-def static_schedule(name: str, value: Any) -> Schedule:
+def static_schedule(name: str, value: object) -> Schedule:
     """A schedule that compiled code can hold: a hashable one.
 
     Raises:
         ValueError: as `schedule`, or a schedule that has no hash.
     """
+    path = schedule(name, value)
     try:
-        hash(schedule(name, value))
+        hash(path)
     except TypeError:
         raise ValueError(
             f"{name} must be hashable to be compiled once; make "
             f"{type(value).__name__} a frozen dataclass of numbers and tuples."
         ) from None
-    return value
+    return path
 
 
-def random_key(name: str, value: Any) -> "jax.Array":
+def random_key(name: str, value: object) -> "jax.Array":
     """One random key of JAX, of the new or the old style; it may be traced.
 
     Raises:
@@ -170,7 +185,7 @@ def random_key(name: str, value: Any) -> "jax.Array":
     raise ValueError(f"{name} must be one jax.random.key(seed); got {shown(value)}.")
 
 
-def path(name: str, value: Any) -> Path:
+def path(name: str, value: object) -> Path:
     """The path of a file or folder.
 
     Raises:
@@ -183,7 +198,7 @@ def path(name: str, value: Any) -> Path:
     return Path(value)
 
 
-def numbers(name: str, value: Any) -> Any:
+def numbers(name: str, value: Any) -> "Arr":
     """One array of real numbers, of any shape; it may be traced.
 
     Raises:
@@ -202,12 +217,12 @@ def numbers(name: str, value: Any) -> Any:
 def _is_real(dtype: Any) -> bool:
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
         return dtype.kind in "fiu"
-    import jax.numpy as jnp  # knows bfloat16 and its like, which are void to NumPy
+    import jax.numpy as jnp  # bfloat16 and float8 have kind "V" in NumPy
 
     return any(jnp.issubdtype(dtype, kind) for kind in (np.floating, np.integer))
 
 
-def samples(name: str, value: Any) -> Any:
+def samples(name: str, value: object) -> "Arr":
     """One array of real numbers of shape (batch, *shape); it may be traced.
 
     Raises:
@@ -223,7 +238,7 @@ def samples(name: str, value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value in few words, for messages."""
+    """A short description of a value, for messages."""
     if hasattr(value, "shape") and hasattr(value, "dtype") and value.shape != ():
         return f"an array of shape {value.shape}, {value.dtype}"
     if isinstance(value, type):

@@ -1,4 +1,4 @@
-"""How many network evaluations a function spends, counted in its jaxpr.
+"""Counts the network evaluations of a function in its jaxpr.
 
 The unit is one evaluation of a single sample: a forward pass is 1, a reverse pass 2
 more, and a forward pass that is recomputed for a gradient is 1 again. The function is
@@ -8,12 +8,15 @@ network is run.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 from jax.tree_util import Partial
+from jaxtyping import PyTree
+
+from bespoke_jax.core.types import Arr
 
 FORWARD, REVERSE = 1, 2
 """Cost of a forward pass, and what a reverse pass adds to it."""
@@ -25,7 +28,7 @@ class Passes(NamedTuple):
     forward: int
     reverse: int
     adaptive: bool
-    """Whether there are more, in a loop whose length is known only as it runs."""
+    """Whether a loop of unknown length (`while`) evaluates the field; not counted."""
 
     @property
     def evaluations(self) -> int:
@@ -33,7 +36,9 @@ class Passes(NamedTuple):
         return FORWARD * self.forward + REVERSE * self.reverse
 
 
-def passes(f: Callable[..., Any], x: Any, *args: Any) -> Passes:
+def passes(
+    f: Callable[..., PyTree], x: Arr | jax.ShapeDtypeStruct, *args: PyTree
+) -> Passes:
     """The passes of `f(field, *args)`.
 
     Args:
@@ -47,7 +52,7 @@ def passes(f: Callable[..., Any], x: Any, *args: Any) -> Passes:
 
 
 def _forward(t, x):
-    """A velocity that needs both arguments, and a residual made on the way."""
+    """A velocity that depends on both arguments, and the residuals of its gradient."""
     tilt = jnp.sin(x) + jnp.reshape(jnp.cos(t), (-1,) + (1,) * (x.ndim - 1))
     return tilt * x, (t, tilt)
 
@@ -83,7 +88,7 @@ def _count(jaxpr: Jaxpr, sample: int) -> Passes:
         name = eqn.params.get("name")
         if name in (_forward.__name__, _reverse.__name__):
             sizes = [math.prod(getattr(var.aval, "shape", ())) for var in eqn.outvars]
-            # Without outputs it is dead code, which the compiler leaves out.
+            # Without outputs it is dead code, which the compiler removes.
             rows = max(sizes, default=0) // sample
             one = Passes(rows, 0, False), Passes(0, rows, False)
             total = _add(total, one[name == _reverse.__name__])
@@ -104,8 +109,8 @@ def _count(jaxpr: Jaxpr, sample: int) -> Passes:
     return total
 
 
-def _within(eqn: Any) -> list[Jaxpr]:
-    """The jaxprs inside an equation. Rules for derivatives are no jaxprs: not taken."""
+def _within(eqn: JaxprEqn) -> list[Jaxpr]:
+    """The jaxprs inside an equation; derivative rules are functions, not jaxprs."""
     leaves = jax.tree.leaves(
         list(eqn.params.values()),
         is_leaf=lambda leaf: isinstance(leaf, Jaxpr | ClosedJaxpr),

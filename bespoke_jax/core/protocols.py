@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import jax
+    import numpy as np
 
 Values = Any
 """Times and what schedules return for them: floating-point, in the shape of the
@@ -27,7 +28,7 @@ class VelocityField(Protocol):
     `core.calls.evaluate` checks what a field returns.
     """
 
-    def __call__(self, *args: Any, **kwargs: Any) -> "jax.Array":
+    def __call__(self, *args: Any, **kwargs: Any) -> "jax.Array | np.ndarray":
         """The velocity, in the shape of x."""
         ...
 

@@ -1,22 +1,26 @@
-"""One row of (S): the only place, beside the scan of `sample`, that interprets it.
+"""One row of (S). Only this function and the scan of `sample` interpret rows.
 
 x_{i+1} = a_i x_0 + sum_{k < wx} p_ik x_{i-k} + sum_{k < wu} q_ik u_{i-k}    (S)
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+Array = TypeVar("Array", bound=Any)  # of NumPy or of JAX; both serve
 
 
-def advance(a, p, q, x0, xs: Sequence[Any], us: Sequence[Any]):
-    """The state x_{i+1} that a row of (S) makes, for NumPy and JAX arrays alike.
+def advance(
+    a: Array, p: Array, q: Array, x0: Array, xs: Sequence[Array], us: Sequence[Array]
+) -> Array:
+    """The state x_{i+1} that a row of (S) computes, for NumPy and JAX arrays.
 
     Args:
         a, p, q: (*rows,), (*rows, wx) and (*rows, wu) coefficients, lag 0 first. With
             leading axes, as many independent rows at once.
         x0: the initial state, (*rows, *shape), or without the leading axes.
         xs, us: states x_0 .. x_i and velocities u_0 .. u_i so far, latest last, each
-            (*rows, *shape). What a window would reach before the first is left out:
-            `validate` makes sure that those weights are 0.
+            (*rows, *shape). Window entries before the first are skipped; `validate`
+            checks that their weights are 0.
     """
     new = _times(a, x0, us[-1].ndim)
     for window, values in ((p, xs), (q, us)):

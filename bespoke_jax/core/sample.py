@@ -1,7 +1,7 @@
 """One `lax.scan` runs every solver: `sample` and `trajectory`."""
 
 from functools import partial
-from typing import Any, overload
+from typing import overload
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +9,14 @@ import numpy as np
 
 from bespoke_jax.core.calls import as_field, as_states, evaluate
 from bespoke_jax.core.checks import static_schedule
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.solver import Solver, check_form
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.schedules import endpoints
 
 
 def sample(
-    field: Any,
+    field: VelocityField,
     solver: Solver,
     x0: Arr,
     *,
@@ -51,7 +51,7 @@ def sample(
 
 @overload
 def trajectory(
-    field: Any,
+    field: VelocityField,
     solver: Solver,
     x0: Arr,
     *,
@@ -60,7 +60,7 @@ def trajectory(
 ) -> jax.Array: ...
 @overload
 def trajectory(
-    field: Any,
+    field: VelocityField,
     solver: Solver,
     x0: Arr,
     *,
@@ -68,7 +68,7 @@ def trajectory(
     predictions: Schedule,
 ) -> tuple[jax.Array, jax.Array]: ...
 def trajectory(
-    field: Any,
+    field: VelocityField,
     solver: Solver,
     x0: Arr,
     *,
@@ -125,7 +125,7 @@ def _run(field, solver, x0, c, checkpoint, keep, path=None):
         x, xs, us = carry
         t, a, p, q, (x_slot, u_slot) = row
         u = velocity(t, x)
-        # The newest state and velocity are at hand; only older ones need a memory.
+        # Only entries older than the newest state and velocity need to be stored.
         new = a * x0 + q[0] * u + _combine(q[1:], us)
         if wx:
             new = new + p[0] * x + _combine(p[1:], xs)
@@ -155,7 +155,7 @@ def _store(ring, slot, value):
     return jax.lax.dynamic_update_index_in_dim(ring, value, slot, 0)
 
 
-def _by_slot(window: jax.Array) -> jax.Array:
+def _by_slot(window: Arr) -> Arr:
     """Columns (lag 0, lag 1, ...) to (lag 0, slot 0, slot 1, ...) row by row."""
     n, width = window.shape
     if width < 3:  # a ring of one slot is in order already

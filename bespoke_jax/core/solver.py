@@ -9,12 +9,14 @@ i = 0 .. nfe-1, and the sample is x_nfe. One row costs one network evaluation (N
 Runge-Kutta stages are rows too. The windows wx and wu are the method's memory.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from bespoke_jax.core.checks import numbers, shown
 from bespoke_jax.core.rows import advance
+from bespoke_jax.core.types import Arr
 
 
 class Solver(NamedTuple):
@@ -23,15 +25,15 @@ class Solver(NamedTuple):
     A pytree of numbers: it can be jitted over, differentiated, stacked and vmapped.
     """
 
-    t: Any
+    t: Float[Arr, " n"]
     """(n,) evaluation times in [0, end]."""
-    a: Any
+    a: Float[Arr, " n"]
     """(n,) weight of the initial state x_0."""
-    p: Any
+    p: Float[Arr, "n wx"]
     """(n, wx) weights of x_i, x_{i-1}, ...; 0 where they would reach before x_0."""
-    q: Any
+    q: Float[Arr, "n wu"]
     """(n, wu) weights of u_i, u_{i-1}, ...; 0 where they would reach before u_0."""
-    end: Any
+    end: Float[Arr | np.floating, ""]
     """() time of the sample x_n, in (0, 1]."""
 
     @property
@@ -40,13 +42,13 @@ class Solver(NamedTuple):
         return self.t.shape[-1]
 
 
-def check_form(solver: Any) -> Solver:
+def check_form(solver: object) -> Solver:
     """The structural half of `validate`, which also holds for traced values."""
     if not isinstance(solver, Solver):
         raise ValueError(f"expected a Solver; got {shown(solver)}.")
     for name, leaf in zip(Solver._fields, solver, strict=True):
         numbers(f"solver.{name}", leaf)
-    shapes = Solver(*(np.shape(leaf) for leaf in solver))
+    shapes = Solver._make(np.shape(leaf) for leaf in solver)
     n = shapes.t[0] if len(shapes.t) == 1 else 0
     ok = (
         n > 0
@@ -68,13 +70,13 @@ def check_form(solver: Any) -> Solver:
 
 
 def validate(solver: Solver) -> Solver:
-    """Return the solver if every number in it is usable, else say what is wrong.
+    """Check every number of a solver and return it.
 
     Checks shapes, finiteness, 0 <= t_i <= end, 0 < end <= 1, and that no row reaches
     back before x_0 or u_0. For concrete values; `sample` itself checks shapes only.
 
     Raises:
-        ValueError: naming the first thing that is wrong, what came and what to do.
+        ValueError: states the first problem found and how to fix it.
     """
     check_form(solver)
     t, a, p, q, end = (np.asarray(leaf, np.float64) for leaf in solver)

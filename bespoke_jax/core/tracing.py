@@ -1,6 +1,6 @@
 """From a paper's recursion to the rows of (S), by running it on coefficients.
 
-A training-free solver is written as its paper writes it, as a Python function of
+A training-free solver is written in the notation of its paper, as a Python function of
 `(u, x)`; `trace` runs that function once with symbols in place of arrays. Every call
 of `u` becomes a row, so the NFE is counted rather than claimed. After `u(t, x)` the
 symbol x *is* the state x_i, and later uses of it refer back to that state: the
@@ -9,12 +9,12 @@ iterate: after `u(t, alpha * y)` the symbol y is x_i / alpha.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from bespoke_jax.core.checks import instance, real
 from bespoke_jax.core.solver import Solver, validate
+from bespoke_jax.core.types import Number
 
 Row = dict[tuple[str, int], float]
 """Weights on ("x", i), the states x_i, and ("u", i), the velocities u_i."""
@@ -42,7 +42,7 @@ class Linear:
                 row[key] = row.get(key, 0.0) + weight * value
         return row
 
-    def __add__(self, other: Any) -> "Linear":
+    def __add__(self, other: object) -> "Linear":
         if isinstance(other, Linear):
             return Linear([(1.0, self), (1.0, other)])
         # sum() starts from the integer 0.
@@ -50,20 +50,20 @@ class Linear:
 
     __radd__ = __add__
 
-    def __mul__(self, factor: Any) -> "Linear":
+    def __mul__(self, factor: "Linear | Number") -> "Linear":
         if isinstance(factor, Linear):
             raise ValueError("(S) is linear: a state times a state has no row.")
         return Linear([(float(factor), self)])
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: Any) -> "Linear":
+    def __truediv__(self, divisor: Number) -> "Linear":
         return self * (1.0 / divisor)
 
     def __neg__(self) -> "Linear":
         return self * -1.0
 
-    def __sub__(self, other: Any) -> "Linear":
+    def __sub__(self, other: "Linear") -> "Linear":
         return self + (-other)
 
 

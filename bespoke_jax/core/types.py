@@ -1,10 +1,8 @@
-"""The axis vocabulary that every other module speaks.
+"""Names of array types and axes, used in the signatures of all other modules.
 
 `batch` counts independent samples, `*shape` is one sample of any rank, `n` counts
 rows of a solver (network evaluations). Times run from 0 (noise) to 1 (data).
 """
-
-from typing import Any
 
 import jax
 import numpy as np
@@ -26,8 +24,7 @@ BatchTime = Float[Arr, ""] | Float[Arr, " batch"] | float
 """The time argument of a field: one for the whole batch, or one per sample."""
 
 State = Float[Arr, "batch *shape"]
-Conditioning = PyTree[Any]
+Conditioning = PyTree
 """Per-sample conditioning: any pytree whose leaves have leading axis batch."""
-
-Theta = PyTree
-"""The parameters of a family: a pytree of floating-point arrays."""
+Theta = PyTree[Arr]
+"""The parameters of a family: a pytree of arrays."""

@@ -1,4 +1,4 @@
-"""Learned families of solvers: one paper a file, each returns a `Family`."""
+"""Learned families of solvers: one paper per file, each returning a `Family`."""
 
 from bespoke_jax.families.family import Family, Steps
 from bespoke_jax.families.nonstationary import insert, nonstationary

@@ -1,14 +1,19 @@
-"""What a learned family is: a handful of pure functions."""
+"""`Family`: the six pure functions that define a set of learned solvers."""
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from bespoke_jax.core.checks import instance, real, shown
 from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.types import Number, Theta
+
+LTau = Number | Callable[[jax.Array], jax.Array]
+"""A Lipschitz constant of the field, or a function of time that returns it."""
 
 
 class Steps(NamedTuple):
@@ -18,13 +23,13 @@ class Steps(NamedTuple):
     """(n + 1,) t_0 .. t_n from start to end, the ends of the steps."""
     rows: Solver
     """Each step as a solver of its own, stacked: leaves with leading axis n."""
-    lipschitz: Callable[[Any], jax.Array]
+    lipschitz: Callable[[LTau], jax.Array]
     """L_tau -> (n,) Lipschitz constants L_0 .. L_{n-1} of x -> step(t_i, x).
 
     L_tau is a number, or a function of time such as `losses.lipschitz` returns."""
 
 
-def check_interval(start: Any, end: Any) -> tuple[float, float]:
+def check_interval(start: object, end: object) -> tuple[float, float]:
     """Both as floats.
 
     Raises:
@@ -38,26 +43,26 @@ class Family(NamedTuple):
     """A set of solvers with learnable numbers theta, any pytree of arrays."""
 
     name: str
-    init: Callable[..., Any]
+    init: Callable[..., Theta]
     """() -> theta of the base solver; (solver) -> theta with build(theta) = solver,
     where the solver lies in the family; else a ValueError."""
-    build: Callable[[Any], Solver]
+    build: Callable[[Theta], Solver]
     """theta -> the solver; pure, differentiable."""
-    steps: Callable[[Any], Steps]
+    steps: Callable[[Theta], Steps]
     """theta -> its one-step maps."""
-    values: Callable[[Any], dict[str, jax.Array]]
+    values: Callable[[Theta], dict[str, jax.Array]]
     """theta -> the paper's constrained quantities at their nodes."""
-    effective: Callable[[Any], dict[str, jax.Array]]
-    """theta -> numbers that are equal exactly where two solvers are the same."""
+    effective: Callable[[Theta], dict[str, jax.Array]]
+    """theta -> numbers that agree if and only if two solvers are the same map."""
 
 
-def check_theta(family: Any, theta: Any) -> None:
+def check_theta(family: object, theta: PyTree) -> None:
     """Numbers of a family, concrete or traced.
 
     Raises:
         ValueError: no family, or a theta of another form than its `init()`.
     """
-    instance("family", family, Family, "one of bespoke_jax.families")
+    family = instance("family", family, Family, "one of bespoke_jax.families")
     form = jax.tree.map(np.shape, theta)
     if form != _form(family):
         got = form if isinstance(theta, dict) else shown(theta)
@@ -67,5 +72,5 @@ def check_theta(family: Any, theta: Any) -> None:
 
 
 @lru_cache
-def _form(family: Family) -> Any:
+def _form(family: Family) -> PyTree:
     return jax.tree.map(np.shape, family.init())

@@ -22,7 +22,8 @@ section 3, equations 10-11 and proposition 3.1. The basis is this library's.
 """
 
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,9 +31,10 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax.core import checks
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, Values
 from bespoke_jax.core.solver import Solver, canonical, validate
-from bespoke_jax.families.family import Family, check_interval
+from bespoke_jax.core.types import Theta
+from bespoke_jax.families.family import Family, Steps, check_interval
 from bespoke_jax.schedules import CondOT, on_host
 from bespoke_jax.schedules.endpoints import Endpoints
 from bespoke_jax.solvers.first_order import ddim
@@ -40,7 +42,7 @@ from bespoke_jax.solvers.first_order import ddim
 
 class _Spec(NamedTuple):
     nfe: int
-    schedule: Any
+    schedule: Schedule
     start: float
     end: float
 
@@ -82,7 +84,7 @@ def nonstationary(
     )
 
 
-def _path(schedule: Any) -> Any:
+def _path(schedule: Schedule | None) -> Schedule:
     if schedule is None:
         return CondOT()
     return checks.static_schedule("schedule", schedule)
@@ -100,14 +102,14 @@ def _family(spec: _Spec) -> Family:
     )
 
 
-def _no_steps(theta: Any) -> Any:
+def _no_steps(theta: Theta) -> Steps:
     raise ValueError(
         "a non-stationary solver has no one-step maps; fit it with losses.rmse, mse or "
         "psnr instead of a step-parallel loss."
     )
 
 
-def _times(spec: _Spec, z: Any) -> Any:
+def _times(spec: _Spec, z: jax.Array) -> jax.Array:
     """(n + 1,) t_0 .. t_n."""
     left = jnp.exp(jnp.cumsum(jax.nn.log_sigmoid(-z)))
     inner = spec.start + (spec.end - spec.start) * (1 - left)
@@ -115,7 +117,9 @@ def _times(spec: _Spec, z: Any) -> Any:
     return jnp.concatenate([ends[0], inner, ends[1]])
 
 
-def _basis(spec: _Spec, t: Any, xp: Any) -> tuple[Any, ...]:
+def _basis(
+    spec: _Spec, t: Values, xp: ModuleType
+) -> tuple[Values, Values, Values, Endpoints]:
     """(s, r, g) of the rows and the path at the evaluations."""
     call = on_host if xp is np else lambda method, t: method(t)
     alpha, sigma = call(spec.schedule, t)
@@ -131,7 +135,7 @@ def _packed(n: int) -> tuple[np.ndarray, np.ndarray]:
     return np.tril_indices(n)
 
 
-def _canonical(spec: _Spec, theta: Any) -> tuple[Any, Any, Any]:
+def _canonical(spec: _Spec, theta: Theta) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(t, a, b): times (n + 1,), and the canonical weights."""
     n = spec.nfe
     t = _times(spec, theta["t"])
@@ -150,7 +154,7 @@ def _canonical(spec: _Spec, theta: Any) -> tuple[Any, Any, Any]:
     return t, rows[:, 0], jnp.tril(rows[:, 1:])
 
 
-def _build(spec: _Spec, theta: Any) -> Solver:
+def _build(spec: _Spec, theta: Theta) -> Solver:
     t, a, b = _canonical(spec, theta)
     n = spec.nfe
     # (S) counts back from the latest: column k of row i is evaluation i - k.
@@ -160,13 +164,13 @@ def _build(spec: _Spec, theta: Any) -> Solver:
     return Solver(t[:-1], a, jnp.zeros((n, 0), t.dtype), q, jnp.asarray(spec.end))
 
 
-def _values(spec: _Spec, theta: Any) -> dict[str, jax.Array]:
+def _values(spec: _Spec, theta: Theta) -> dict[str, jax.Array]:
     """Times t (n + 1,) and the canonical a (n,), b (n, n)."""
     t, a, b = _canonical(spec, theta)
     return {"t": t, "a": a, "b": b}
 
 
-def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
+def _init(spec: _Spec, start: object = None) -> dict[str, jax.Array]:
     n = spec.nfe
     if start is None:
         times = grids.uniform(n, spec.end, start=spec.start)
@@ -177,25 +181,7 @@ def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
         )
     a, b = canonical(start)
     t = np.append(np.asarray(start.t, np.float64), spec.end)
-    if start.nfe != n:
-        raise ValueError(f"the family has {n} evaluations; the start {start.nfe}.")
-    if abs(float(start.end) - spec.end) > 1e-6:
-        raise ValueError(
-            f"the family ends at {spec.end}, the start at {float(start.end):.6g}; give "
-            "the family that end."
-        )
-    if abs(t[0] - spec.start) > 1e-6:
-        raise ValueError(
-            f"the family starts at {spec.start}, the start solver at {t[0]:.6g}; give "
-            "the family that start."
-        )
-    falls = np.flatnonzero(np.diff(t) < 0)
-    if falls.size or (n > 1 and t[1] == t[0]):
-        where = f"t[{falls[0] + 1}] < t[{falls[0]}]" if falls.size else f"{t[:2]}"
-        raise ValueError(
-            "a non-stationary solver evaluates at t_0, then later, at times that "
-            f"do not decrease; the start has {where}."
-        )
+    _check_fits(spec, start, t)
     t[0] = spec.start
     with np.errstate(divide="ignore", invalid="ignore"):
         s, r, g, path = _basis(spec, t, np)
@@ -212,6 +198,31 @@ def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
     given = np.concatenate([(a + on_x[:, 0])[:, None], on_d], axis=1)
     rows = np.linalg.solve(np.eye(n) - own, given)
     return _theta(t, (rows[:, 0] - s) / r, rows[:, 1:] / g[:, None])
+
+
+def _check_fits(spec: _Spec, start: Solver, t: np.ndarray) -> None:
+    """A start of the length, interval and order of times that the family has."""
+    if start.nfe != spec.nfe:
+        raise ValueError(
+            f"the family has {spec.nfe} evaluations; the start {start.nfe}."
+        )
+    if abs(float(start.end) - spec.end) > 1e-6:
+        raise ValueError(
+            f"the family ends at {spec.end}, the start at {float(start.end):.6g}; give "
+            "the family that end."
+        )
+    if abs(t[0] - spec.start) > 1e-6:
+        raise ValueError(
+            f"the family starts at {spec.start}, the start solver at {t[0]:.6g}; give "
+            "the family that start."
+        )
+    falls = np.flatnonzero(np.diff(t) < 0)
+    if falls.size or (spec.nfe > 1 and t[1] == t[0]):
+        where = f"t[{falls[0] + 1}] < t[{falls[0]}]" if falls.size else f"{t[:2]}"
+        raise ValueError(
+            "a non-stationary solver evaluates at t_0, then later, at times that "
+            f"do not decrease; the start has {where}."
+        )
 
 
 def _theta(t: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, jax.Array]:

@@ -15,7 +15,7 @@ GITS (arXiv 2405.11326), LD3 (arXiv 2405.15506). Here it is any endpoint loss.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -24,15 +24,20 @@ import numpy as np
 from bespoke_jax import grids
 from bespoke_jax.core.checks import instance, shown
 from bespoke_jax.core.fingerprint import fingerprint
+from bespoke_jax.core.protocols import Values
 from bespoke_jax.core.solver import Solver, validate
-from bespoke_jax.families.family import Family
+from bespoke_jax.core.types import Arr, Theta
+from bespoke_jax.families.family import Family, Steps
 from bespoke_jax.families.scale_time.nodes import tolerance
 
 CLOSEST = 1e-9  # below it float64 no longer resolves the slopes
 
 
 def timesteps(
-    constructor: Callable[[np.ndarray], Solver], grid: Any, *, name: str | None = None
+    constructor: Callable[[np.ndarray], Solver],
+    grid: object,
+    *,
+    name: str | None = None,
 ) -> Family:
     """The family of one training-free solver on all grids of n steps from start to end.
 
@@ -137,7 +142,7 @@ class _Spec:
         high, low = (jax.tree.map(stack, *map(self.at, side)) for side in (up, down))
         return jax.tree.map(lambda a, b: (a - b) / (up - down).sum(1), high, low)
 
-    def numbers(self, logits: Any) -> tuple[Solver, Solver]:
+    def numbers(self, logits: Arr) -> tuple[Solver, Solver]:
         """The callback: table and slopes, in the dtype of the logits."""
         logits = np.asarray(logits)
         with np.errstate(invalid="ignore"):
@@ -150,14 +155,14 @@ class _Spec:
     def call(self, logits: jax.Array) -> tuple[Solver, Solver]:
         """`numbers` from compiled code."""
         form = lambda *shape: jax.ShapeDtypeStruct(shape, logits.dtype)
-        table = Solver(*(form(*leaf.shape) for leaf in self.start))
-        slopes = Solver(*(form(*leaf.shape, logits.size) for leaf in self.start))
+        table = Solver._make(form(*leaf.shape) for leaf in self.start)
+        slopes = Solver._make(form(*leaf.shape, logits.size) for leaf in self.start)
         return jax.pure_callback(
             self.numbers, (table, slopes), logits, vmap_method="sequential"
         )
 
 
-def _times(xp: Any, grid: np.ndarray, logits: Any) -> Any:
+def _times(xp: ModuleType, grid: np.ndarray, logits: Values) -> Values:
     """All n + 1 times, in NumPy or JAX."""
     start, end = float(grid[0]), float(grid[-1])
     inner = start - (end - start) * xp.expm1(-xp.cumsum(xp.logaddexp(0.0, logits)))
@@ -170,28 +175,30 @@ def _table(spec: _Spec, logits: jax.Array) -> Solver:
 
 
 @_table.defjvp
-def _table_jvp(spec: _Spec, primals: Any, tangents: Any) -> tuple[Solver, Solver]:
+def _table_jvp(
+    spec: _Spec, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[Solver, Solver]:
     table, slopes = spec.call(*primals)
     _, moved = jax.jvp(partial(_times, jnp, spec.grid), primals, tangents)
     along = lambda slope: jnp.matmul(slope, moved[1:-1], precision="highest")
     return table, jax.tree.map(along, slopes)
 
 
-def _build(spec: _Spec, theta: Any) -> Solver:
+def _build(spec: _Spec, theta: Theta) -> Solver:
     return _table(spec, jnp.asarray(theta["t"], jnp.result_type(float)))
 
 
-def _values(spec: _Spec, theta: Any) -> dict[str, jax.Array]:
+def _values(spec: _Spec, theta: Theta) -> dict[str, jax.Array]:
     return {"t": _times(jnp, spec.grid, theta["t"])}
 
 
-def _steps(spec: _Spec, theta: Any) -> Any:
+def _steps(spec: _Spec, theta: Theta) -> Steps:
     raise ValueError(
         f"{spec.name} has no one-step maps; fit it with losses.rmse, mse or psnr."
     )
 
 
-def _init(spec: _Spec, start: Any = None) -> dict[str, jax.Array]:
+def _init(spec: _Spec, start: object = None) -> dict[str, jax.Array]:
     if isinstance(start, Solver):
         raise ValueError(f"{spec.name} reads no grid off a solver; pass its times.")
     grid = spec.grid

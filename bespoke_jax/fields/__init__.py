@@ -1,9 +1,10 @@
-"""Velocity fields: what a model becomes, and what one field becomes from another.
+"""Velocity fields: made from models, and from other fields.
 
 A field is `field(t, x, c=None) -> u`, the right-hand side of dx/dt = u(t, x) from
 noise (t = 0) to data (t = 1); `t` is a scalar or `(batch,)`, `x` is `(batch, *shape)`,
 `c` any pytree of per-sample conditioning. On a Gaussian path x = alpha x_1 + sigma x_0
-a field and its two endpoint predictions x_1 (data) and eps = x_0 (noise) say the same:
+a field is equivalent to each of its endpoint predictions x_1 (data) and eps = x_0
+(noise):
 
     x = alpha x_1 + sigma eps,    u = alpha' x_1 + sigma' eps.
 

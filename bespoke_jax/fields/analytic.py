@@ -85,7 +85,7 @@ def mixture_field(schedule: Schedule, mixture: Mixture) -> Partial:
         u(t, x) = alpha'_t E[x_1 | x] + sigma'_t E[x_0 | x]
 
     Raises:
-        ValueError: a schedule that is none, or has no hash.
+        ValueError: not a schedule, or one that is not hashable.
     """
     path = checks.static_schedule("schedule", schedule)
     checks.instance("mixture", mixture, Mixture, "a fields.Mixture")

@@ -1,16 +1,15 @@
-"""What fields share beside the call: functions of time, coefficients, names."""
+"""What several fields use: functions of time, coefficients of a path, network times."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.tree_util import Partial
-from jaxtyping import Int
+from jaxtyping import Int, PyTree
 
 from bespoke_jax.core.calls import per_sample, to_batch
 from bespoke_jax.core.checks import shown
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Arr, BatchTime, Conditioning, State
 from bespoke_jax.schedules import endpoints
 from bespoke_jax.schedules.endpoints import Endpoints
@@ -19,8 +18,8 @@ NetworkTime = BatchTime | Int[Arr, " batch"]
 """The time argument of a network: that of a field, or integer levels."""
 
 
-def as_callable(f: Any, name: str) -> Callable[..., Any]:
-    """`as_field` for functions of time: any callable that is no pytree is static."""
+def as_callable(f: object, name: str) -> Callable:
+    """`as_field` for functions of time: a callable that is not a pytree is static."""
     if not callable(f) or isinstance(f, type):
         raise ValueError(f"{name} must be a function; got {shown(f)}.")
     return Partial(f) if jax.tree_util.all_leaves([f]) else f
@@ -31,13 +30,14 @@ def coefficients(schedule: Schedule, t: Arr, x: State) -> Endpoints:
     return Endpoints(*(per_sample(a, x) for a in endpoints.at(schedule, t)))
 
 
-def with_time(network: Callable, tau: Any) -> Callable[..., Any]:
-    """The network at a time of its own, for `evaluate`, which takes times as floats.
+def with_time(network: VelocityField, tau: NetworkTime) -> VelocityField:
+    """The network at times `tau`, as a field that ignores its own time.
 
-    An array of integers, such as the levels of a DDPM, stays one.
+    `evaluate` casts times to floating point; here integers, such as the levels of a
+    DDPM, stay integers.
     """
 
-    def at_tau(t: Any, x: State, c: Conditioning = None) -> Any:
+    def at_tau(t: BatchTime, x: State, c: Conditioning = None) -> PyTree:
         if jnp.issubdtype(getattr(tau, "dtype", float), jnp.integer):
             own = jnp.broadcast_to(tau, x.shape[:1])
         else:

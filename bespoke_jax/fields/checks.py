@@ -1,7 +1,6 @@
-"""Cheap checks of a field against its noise and its interval, said in words."""
+"""Inexpensive checks of a field against its initial states and its interval."""
 
 import warnings
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +10,7 @@ from bespoke_jax.core import checks
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import as_field, as_states, velocity
 from bespoke_jax.core.norms import magnitude
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.fields.knowledge import Known, schedule_of
 from bespoke_jax.fields.transforms import Reversed
@@ -24,7 +23,7 @@ _NOISE_END = -2.0
 
 
 def warn_direction(
-    field: Any, x0: Arr, c: Conditioning, start: float, end: float
+    field: VelocityField, x0: Arr, c: Conditioning, start: float, end: float
 ) -> int:
     """Warn where the velocity at the noise end adds to the noise.
 
@@ -32,10 +31,10 @@ def warn_direction(
     that predicts noise - data, or whose time runs from data to noise, correlates with
     +x_0. The warning needs a correlation above 0.5 (more where a few numbers could
     reach that by chance) and a velocity that matters, |u| (end - start) > 0.25 |x_0|.
-    Means over the samples are taken out of both first, as a common shift of the data
-    says nothing. Costs up to `DIRECTION_COST` evaluations. Where the path of the field
-    is known, only a start at the noise (log SNR below -2) is judged; otherwise only
-    start = 0.
+    Means over the samples are subtracted from both first, as a common shift of the
+    data is not evidence. Costs up to `DIRECTION_COST` evaluations. Where the path of
+    the field is known, only a start at the noise (log SNR below -2) is tested;
+    otherwise only start = 0.
 
     Returns:
       Network evaluations of single samples that were spent.
@@ -76,8 +75,9 @@ def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:
     """Warn where the spread of x_0 is far from sigma(start), by a factor above 2.
 
     The spread is the root mean square of at most 64 samples; the factor is larger
-    where these are a few numbers. States that hold data beside noise (alpha(start) >
-    sigma(start)/10) are judged from below alone, as the data may have any size.
+    where these are a few numbers. States that contain data as well as noise
+    (alpha(start) > sigma(start)/10) are only tested for a spread that is too small, as
+    the data may have any size.
 
     Warns:
       UserWarning: naming both numbers.
@@ -98,7 +98,7 @@ def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:
         )
 
 
-def check_end(field: Any, end: float) -> None:
+def check_end(field: object, end: float) -> None:
     """Refuse to end at t = 1 where a part of the field is known to be singular there.
 
     Raises:

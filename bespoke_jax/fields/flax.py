@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import jax
 from flax import linen, nnx
 from flax.errors import InvalidRngError, ModifyScopeVariableError
 from jax.tree_util import Partial
+from jaxtyping import PyTree
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, evaluate
 from bespoke_jax.core.types import Conditioning, State
 from bespoke_jax.fields.base import NetworkTime, with_time
 from bespoke_jax.fields.transforms import reverse as reversed_field
+
+F = TypeVar("F")
 
 _ORDERS: dict[str, Callable] = {
     "xt": lambda model, t, x, c: model(x, t) if c is None else model(x, t, c),
@@ -27,7 +30,7 @@ class _Linen:
     call: Callable
 
     def __call__(
-        self, variables: Any, t: NetworkTime, x: State, c: Conditioning = None
+        self, variables: PyTree, t: NetworkTime, x: State, c: Conditioning = None
     ) -> State:
         name = type(self.module).__name__
 
@@ -56,11 +59,11 @@ class _Linen:
 
 @dataclass(frozen=True)
 class _Nnx:
-    graphdef: Any
+    graphdef: nnx.GraphDef
     call: Callable
 
     def __call__(
-        self, state: Any, t: NetworkTime, x: State, c: Conditioning = None
+        self, state: PyTree, t: NetworkTime, x: State, c: Conditioning = None
     ) -> State:
         model = nnx.merge(self.graphdef, state, copy=True)
         network = lambda t, x, c=None: self.call(model, t, x, c)
@@ -68,8 +71,8 @@ class _Nnx:
 
 
 def from_flax(
-    module: Any,
-    variables: Any = None,
+    module: object,
+    variables: PyTree = None,
     *,
     order: str = "xt",
     call: Callable | None = None,
@@ -77,7 +80,7 @@ def from_flax(
 ) -> Partial:
     """The network `(t, x, c=None) -> out` of a Flax module and its weights.
 
-    A velocity model is a field as it stands; any other prediction goes on to
+    For a velocity model the result is a field; for any other prediction pass it to
     `from_prediction`. The module is called as `module(x, t)`, or `module(x, t, c)`
     where conditioning is given, with t of shape `(batch,)`, floating-point unless it is
     given as an array of integers; its output is cast to the
@@ -95,9 +98,8 @@ def from_flax(
         the prediction where the module returns several things, and the evaluation
         mode of a linen module. Define it once: functions are compared by identity.
       reverse: the module is a velocity whose time runs from data to noise, as in
-        `transforms.reverse`: the result is -module(x, 1 - t). For velocities alone; a
-        network on its way to `from_prediction` is not reversed, its time is named
-        there.
+        `transforms.reverse`: the result is -module(x, 1 - t). Only for
+        velocities: `from_prediction` has an argument `time` for the time of a network.
 
     Raises:
       ValueError: for linen without variables, nnx with variables, an nnx layer in
@@ -150,7 +152,7 @@ def _check_evaluation_mode(module: nnx.Module) -> None:
             )
 
 
-def _one_output(out: Any, name: str) -> Any:
+def _one_output(out: PyTree, name: str) -> PyTree:
     if isinstance(out, tuple | list | Mapping):
         keys = out if isinstance(out, Mapping) else range(len(out))
         raise FieldError(
@@ -165,7 +167,7 @@ def _reason(error: Exception) -> str:
     return str(error).split(" (http")[0].rstrip(".")
 
 
-def _hashable(function: Any, module: Any) -> Any:
+def _hashable(function: F, module: object) -> F:
     try:
         hash(function)
     except TypeError as error:

@@ -1,33 +1,36 @@
 """Guidance: fields combined with their less conditioned or weaker versions.
 
 Everything here is u + sum_k w_k (u_k - u_(k-1)), where u_K = u is the field itself and
-the others know less. All weights 0 leave the field as it is.
+the others are less conditioned. With all weights 0 the field is unchanged.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
+from jaxtyping import PyTree
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, per_sample, to_batch
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
 
+Weight = jax.Array | Callable[[Conditioning], jax.Array]
+"""A number, or a function of c that returns one number per sample."""
+
 
 def guide(
-    conditional: Any,
-    unconditional: Any = None,
-    weight: Any = 1.0,
+    conditional: VelocityField,
+    unconditional: VelocityField | None = None,
+    weight: object = 1.0,
     *,
-    weak: Any = None,
-    null: Any = None,
+    weak: VelocityField | None = None,
+    null: PyTree = None,
     interval: tuple[float, float] | None = None,
     rescale: float = 0.0,
     schedule: Schedule | None = None,
@@ -66,7 +69,7 @@ def guide(
 
     Raises:
       ValueError: unless exactly one of `unconditional`, `weak` and `null` is given, for
-        a weight with a batch axis, an interval that is none, a phi outside [0, 1] or
+        a weight with a batch axis, an interval that is not one, a phi outside [0, 1] or
         without a schedule; and at the call where `null` and c do not match.
 
     Reference: Ho and Salimans (2022), arXiv 2207.12598, equation 6, in velocities;
@@ -101,9 +104,9 @@ def guide(
 
 
 def compose(
-    field: Any,
-    nulls: Sequence[Any],
-    weights: Sequence[Any],
+    field: VelocityField,
+    nulls: Sequence[PyTree],
+    weights: Sequence[object],
     *,
     interval: tuple[float, float] | None = None,
     rescale: float = 0.0,
@@ -144,7 +147,7 @@ def compose(
     )
 
 
-def _weight(weight: Any) -> Any:
+def _weight(weight: object) -> Weight:
     if callable(weight):
         return as_callable(weight, "weight")
     weight = jnp.asarray(checks.numbers("weight", weight), float)
@@ -164,7 +167,7 @@ class _Style:
     rescale: float
     schedule: Schedule | None
 
-    def combine(self, u, differences, weights, t, x, c):
+    def combine(self, u, differences, weights: Sequence[Weight], t, x, c):
         """u + sum_k w_k differences_k, inside of the interval, rescaled."""
         guided = u
         for weight, difference in zip(weights, differences, strict=True):
@@ -223,9 +226,9 @@ class _Guided:
 
     def __call__(
         self,
-        conditional: Callable,
-        other: Callable,
-        weight: Any,
+        conditional: VelocityField,
+        other: VelocityField,
+        weight: Weight,
         t: BatchTime,
         x: State,
         c: Conditioning = None,
@@ -235,10 +238,14 @@ class _Guided:
         u_0 = evaluate(other, t, x, c if self.sees_c else None)
         return self.style.combine(u, [u - u_0], [weight], t, x, c)
 
-    def path(self, conditional: Any, other: Any, weight: Any) -> Schedule | None:
+    def path(
+        self, conditional: VelocityField, other: VelocityField, weight: Weight
+    ) -> Schedule | None:
         return agree(self.style.schedule, schedule_of(conditional), schedule_of(other))
 
-    def jumps(self, conditional: Any, other: Any, weight: Any) -> tuple[float, ...]:
+    def jumps(
+        self, conditional: VelocityField, other: VelocityField, weight: Weight
+    ) -> tuple[float, ...]:
         return (*self.style.jumps(), *jumps_of(conditional), *jumps_of(other))
 
 
@@ -248,7 +255,7 @@ class _Composed:
 
     def __call__(
         self,
-        field: Callable,
+        field: VelocityField,
         nulls: tuple,
         weights: tuple,
         t: BatchTime,
@@ -266,14 +273,18 @@ class _Composed:
         differences = [b - a for a, b in zip(less, [*less[1:], u], strict=True)]
         return self.style.combine(u, differences, weights, t, x, c)
 
-    def path(self, field: Any, nulls: Any, weights: Any) -> Schedule | None:
+    def path(
+        self, field: VelocityField, nulls: tuple, weights: tuple
+    ) -> Schedule | None:
         return agree(self.style.schedule, schedule_of(field))
 
-    def jumps(self, field: Any, nulls: Any, weights: Any) -> tuple[float, ...]:
+    def jumps(
+        self, field: VelocityField, nulls: tuple, weights: tuple
+    ) -> tuple[float, ...]:
         return (*self.style.jumps(), *jumps_of(field))
 
 
-def _like(null: Any, c: Conditioning) -> Any:
+def _like(null: PyTree, c: Conditioning) -> Conditioning:
     """The null conditioning of every sample, in the shapes and dtypes of c."""
     of_c = callable(null)
     null = null(c) if of_c else null

@@ -1,13 +1,13 @@
-"""What networks predict, and the times they are called with: the tables of names."""
+"""Tables of what networks predict (`KINDS`) and of the times they expect (`TIMES`)."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.types import Arr
 from bespoke_jax.schedules import endpoints
 
 
@@ -65,24 +65,24 @@ SIGNS = (
 )
 
 
-def levels(schedule: Any) -> int:
+def levels(schedule: Schedule) -> int:
     """The number N of levels of a discrete schedule, or of the one it wraps.
 
     Raises:
       ValueError: for a schedule that has none.
     """
-    inner = schedule
-    while not hasattr(inner, "alphas_bar"):
+    inner: object = schedule
+    while (alphas_bar := getattr(inner, "alphas_bar", None)) is None:
         inner = getattr(inner, "base", None)
         if inner is None:
             raise ValueError(
                 f"{schedule} has no discrete levels; time names with N and 'level' "
                 "need schedules.DiscreteVP, or give time as a function of t"
             )
-    return len(inner.alphas_bar)
+    return len(alphas_bar)
 
 
-def _level(t: Any, schedule: Schedule) -> Any:
+def _level(t: Arr, schedule: Schedule) -> jax.Array:
     n = levels(schedule)
     return jnp.clip(jnp.round(n * (1 - t)) - 1, 0, n - 1).astype(jnp.int32)
 

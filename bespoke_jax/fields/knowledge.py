@@ -1,35 +1,36 @@
-"""What the library knows about a field that it built: its path and its jumps.
+"""The path and the jumps of a field that this library has built.
 
-The function inside each `Partial` of this package answers two questions about itself,
-given the parts it was bound to: on which path the field lives, and at which times
-dx/dt jumps or has a kink. A field of another origin is unknown: no path, no jumps.
+The function inside each `Partial` of this package has two methods of the parts it is
+bound to: `path`, the Gaussian path of the field, and `jumps`, the times at which dx/dt
+jumps or has a kink. For other fields the path is None and there are no known jumps.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
+from jaxtyping import PyTree
 
 from bespoke_jax.core.protocols import Schedule
 
 
 @runtime_checkable
 class Known(Protocol):
-    """The function of a `Partial` that can tell where its field comes from."""
+    """The function of a `Partial` whose path and jumps are known."""
 
-    def path(self, *parts: Any) -> Schedule | None:
+    def path(self, *parts: PyTree) -> Schedule | None:
         """The path of the field that this function makes of `parts`."""
         ...
 
-    def jumps(self, *parts: Any) -> tuple[float, ...]:
+    def jumps(self, *parts: PyTree) -> tuple[float, ...]:
         """Times at which dx/dt of that field jumps or has a kink."""
         ...
 
 
-def schedule_of(field: Any) -> Schedule | None:
+def schedule_of(field: object) -> Schedule | None:
     """The path x_t = alpha_t x_1 + sigma_t x_0 that a field was built on.
 
     None where it is unknown (a function of the user, a reversed field), and where the
@@ -40,7 +41,7 @@ def schedule_of(field: Any) -> Schedule | None:
     return None
 
 
-def jumps_of(field: Any) -> tuple[float, ...]:
+def jumps_of(field: object) -> tuple[float, ...]:
     """The known times inside (0, 1), increasing, at which dx/dt jumps or has a kink.
 
     They are the ends of guidance intervals, the boundaries of `switch`, the times
@@ -55,12 +56,12 @@ def jumps_of(field: Any) -> tuple[float, ...]:
 
 
 def inside(times: Iterable[float]) -> tuple[float, ...]:
-    """The distinct times inside (0, 1), increasing; not what rounding moved inside."""
+    """The distinct times inside (0, 1), increasing, up to rounding at both ends."""
     return tuple(sorted({float(t) for t in times if 1e-7 < float(t) < 1 - 1e-7}))
 
 
 def agree(*paths: Schedule | None) -> Schedule | None:
-    """The path that all known ones are, or None."""
+    """The common path of those that are known, or None."""
     known = [path for path in paths if path is not None]
     return known[0] if known and all(p == known[0] for p in known) else None
 

@@ -1,12 +1,14 @@
 """A model to be sampled: its velocity field and what a command needs to know of it."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.protocols import Schedule, VelocityField
+from bespoke_jax.core.types import Arr, Conditioning
 
 
 class Model(NamedTuple):
@@ -16,13 +18,13 @@ class Model(NamedTuple):
     from a Flax network.
     """
 
-    field: Any
+    field: VelocityField
     """Velocity field `field(t, x, c)`."""
     shape: tuple[int, ...]
     """One sample's shape, without the batch axis."""
     end: float = 1.0
     """Last time of the ODE, in (0, 1]; below 1 for noise and data predictions."""
-    schedule: Any = None
+    schedule: Schedule | None = None
     """The Gaussian path of the model; None is alpha_0 = 0, sigma_0 = 1."""
     data_range: float = 2.0
     """Largest minus smallest value of the data, for PSNR: 2 for images in [-1, 1]."""
@@ -31,22 +33,22 @@ class Model(NamedTuple):
     training_evaluations: int | None = None
     """Network evaluations that training cost, of single samples (forward 1, reverse 2
     more); None if unknown."""
-    c: Any = None
+    c: Callable[[jax.Array, int], Conditioning] | None = None
     """`c(key, n)`: conditioning for n samples, leading axis n; None without any."""
     start: float = 0.0
     """First time of the ODE, in [0, end); above 0 where noised data are the input."""
-    x0: Callable[[Any, int, float], Any] | None = None
+    x0: Callable[[jax.Array, int, float], Arr] | None = None
     """`x0(key, n, start)`: n initial states at time start, (n, *shape). None is
     sigma_0 * noise, which needs start = 0."""
 
 
-def check_model(model: Any) -> None:
-    """Everything of a model but its field, which `core.calls` checks where it is used.
+def check_model(model: object) -> None:
+    """Check a model except for its field, which `core.calls` checks where it is used.
 
     Raises:
-        ValueError: naming the first entry that is not as `Model` says.
+        ValueError: naming the first entry that `Model` does not allow.
     """
-    checks.instance("model", model, Model, "a Model(field=..., shape=...)")
+    model = checks.instance("model", model, Model, "a Model(field=..., shape=...)")
     shape = model.shape
     if not isinstance(shape, tuple | list) or not shape:
         raise ValueError(
@@ -73,7 +75,7 @@ def check_model(model: Any) -> None:
         checks.whole("the model's training_evaluations", trained, least=0)
 
 
-def noise(model: Model, key: Any, n: int) -> tuple[jax.Array, Any]:
+def noise(model: Model, key: jax.Array, n: int) -> tuple[jax.Array, Conditioning]:
     """n initial states (n, *shape) at the start of the model, and their conditioning.
 
     They are `model.x0`'s, else sigma_0 * N(0, I). The same key gives the same pair; a

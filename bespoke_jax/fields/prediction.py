@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jax.tree_util import Partial
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import FieldError, as_field, evaluate, to_batch
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import as_callable, coefficients, with_time
 from bespoke_jax.fields.kinds import (
@@ -38,7 +38,7 @@ class _Prediction:
 
     def __call__(
         self,
-        network: Callable,
+        network: VelocityField,
         clock: Callable | None,
         t: BatchTime,
         x: State,
@@ -68,20 +68,25 @@ class _Prediction:
         if says := singular_at_data(self.kind, self.schedule, self.sigma_data):
             raise FieldError(says)
 
-    def path(self, network: Any, clock: Any) -> Schedule | None:
+    def path(self, network: VelocityField, clock: Callable | None) -> Schedule | None:
         return agree(self.schedule, schedule_of(network))
 
-    def jumps(self, network: Any, clock: Any) -> tuple[float, ...]:
+    def jumps(
+        self, network: VelocityField, clock: Callable | None
+    ) -> tuple[float, ...]:
         frozen = self.kind in DIVIDE_BY_ALPHA or self.time in INFINITE_AT_0
         steps = level_steps(self.schedule) if self.time == "level" else []
-        tau = clock if self.time is None else TIMES[self.time]
-        of_t = tau if self.time is None else lambda t: tau(t, self.schedule)
-        inner = preimages(of_t, jumps_of(network))
+        if self.time is None:
+            assert clock is not None
+            tau = clock
+        else:
+            tau = partial(TIMES[self.time], schedule=self.schedule)
+        inner = preimages(tau, jumps_of(network))
         return (*((self.start,) if frozen else ()), *steps, *inner)
 
 
 def from_prediction(
-    network: Any,
+    network: VelocityField,
     schedule: Schedule,
     kind: str = "noise",
     *,
@@ -187,7 +192,7 @@ class _Endpoint:
     kind: str
 
     def __call__(
-        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+        self, field: VelocityField, t: BatchTime, x: State, c: Conditioning = None
     ) -> State:
         t = to_batch(t, x)
         u = evaluate(field, t, x, c)
@@ -195,14 +200,14 @@ class _Endpoint:
         endpoint = path.data if self.kind == "data" else path.noise
         return endpoint(x, u).astype(x.dtype)
 
-    def path(self, field: Any) -> Schedule | None:
+    def path(self, field: VelocityField) -> Schedule | None:
         return agree(self.schedule, schedule_of(field))
 
-    def jumps(self, field: Any) -> tuple[float, ...]:
+    def jumps(self, field: VelocityField) -> tuple[float, ...]:
         return jumps_of(field)
 
 
-def data_prediction(field: Any, schedule: Schedule) -> Partial:
+def data_prediction(field: VelocityField, schedule: Schedule) -> Partial:
     """The data prediction `(t, x, c=None) -> x_1` of a velocity field.
 
         x_1 = (sigma u - sigma' x) / W,    W = sigma alpha' - alpha sigma'
@@ -215,7 +220,7 @@ def data_prediction(field: Any, schedule: Schedule) -> Partial:
     )
 
 
-def noise_prediction(field: Any, schedule: Schedule) -> Partial:
+def noise_prediction(field: VelocityField, schedule: Schedule) -> Partial:
     """The noise prediction `(t, x, c=None) -> eps` of a velocity field.
 
         eps = (alpha' x - alpha u) / W,    W = sigma alpha' - alpha sigma'

@@ -1,8 +1,6 @@
 """Two fields, each on its own part of the time: field -> field."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +8,12 @@ from jax.tree_util import Partial
 
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
 from bespoke_jax.core.checks import real
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
 
 
-def switch(early: Any, late: Any, boundary: float) -> Partial:
+def switch(early: VelocityField, late: VelocityField, boundary: float) -> Partial:
     """The field `early` for t < boundary and `late` from there on.
 
     For models of two networks, such as Wan 2.2 with a high-noise and a low-noise one.
@@ -41,8 +39,8 @@ class _Switch:
 
     def __call__(
         self,
-        early: Callable,
-        late: Callable,
+        early: VelocityField,
+        late: VelocityField,
         t: BatchTime,
         x: State,
         c: Conditioning = None,
@@ -57,10 +55,10 @@ class _Switch:
         u_late = jax.lax.cond(jnp.all(is_early), rest, run(late))
         return jnp.where(per_sample(is_early, x), u_early, u_late)
 
-    def path(self, early: Any, late: Any) -> Schedule | None:
+    def path(self, early: VelocityField, late: VelocityField) -> Schedule | None:
         return agree(schedule_of(early), schedule_of(late))
 
-    def jumps(self, early: Any, late: Any) -> tuple[float, ...]:
+    def jumps(self, early: VelocityField, late: VelocityField) -> tuple[float, ...]:
         before = (t for t in jumps_of(early) if t < self.boundary)
         after = (t for t in jumps_of(late) if t > self.boundary)
         return (*before, self.boundary, *after)

@@ -1,15 +1,13 @@
 """Dynamic thresholding: field -> field."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
 from bespoke_jax.core.checks import real, static_schedule
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import coefficients
 from bespoke_jax.fields.knowledge import agree, jumps_of, schedule_of
@@ -22,7 +20,7 @@ class _Threshold:
     maximum: float
 
     def __call__(
-        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+        self, field: VelocityField, t: BatchTime, x: State, c: Conditioning = None
     ) -> State:
         t = to_batch(t, x)
         u = evaluate(field, t, x, c)
@@ -39,15 +37,18 @@ class _Threshold:
         gain = jnp.where(inside, path.W / jnp.where(inside, path.sigma, 1), 0)
         return (u + gain * (clipped - x_1)).astype(x.dtype)
 
-    def path(self, field: Any) -> Schedule | None:
+    def path(self, field: VelocityField) -> Schedule | None:
         return agree(self.schedule, schedule_of(field))
 
-    def jumps(self, field: Any) -> tuple[float, ...]:
+    def jumps(self, field: VelocityField) -> tuple[float, ...]:
         return jumps_of(field)
 
 
 def threshold(
-    field: Any, schedule: Schedule, quantile: float = 0.995, maximum: float = 1.0
+    field: VelocityField,
+    schedule: Schedule,
+    quantile: float = 0.995,
+    maximum: float = 1.0,
 ) -> Partial:
     """Dynamic thresholding of the field's data prediction, sample by sample.
 
@@ -55,7 +56,7 @@ def threshold(
         eps <- (x - alpha x_1) / sigma,         u = alpha' x_1 + sigma' eps
 
     A sample whose prediction stays within `maximum` keeps its velocity bitwise. At
-    sigma = 0, where x is x_1 already, the field is left as it is.
+    sigma = 0, where x is already x_1, the field is unchanged.
 
     Args:
       field: the field, of any kind of model.

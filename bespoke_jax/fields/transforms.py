@@ -9,7 +9,6 @@ Shaul et al. (2024), arXiv 2310.19075, equations 14-16 and theorem 2.3.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +17,14 @@ from jax.tree_util import Partial
 
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
 from bespoke_jax.core.checks import static_schedule
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import jumps_of, preimages, schedule_of
 from bespoke_jax.schedules import endpoints
 
 
-def scale_time(field: Any, scale: Any, time: Any) -> Partial:
+def scale_time(field: VelocityField, scale: object, time: object) -> Partial:
     """The field of y(r) = s(r) x(t(r)), for continuous s and t.
 
         u_bar(r, y) = (s'/s) y + t' s u(t, y/s),    s' and t' by forward differentiation
@@ -55,7 +54,7 @@ def scale_time(field: Any, scale: Any, time: Any) -> Partial:
 class _Scaled:
     def __call__(
         self,
-        field: Callable,
+        field: VelocityField,
         scale: Callable,
         time: Callable,
         t: BatchTime,
@@ -73,14 +72,16 @@ class _Scaled:
         u = evaluate(field, t, (x / s).astype(x.dtype), c)
         return ((ds / s) * x + dt * s * u).astype(x.dtype)
 
-    def path(self, field: Any, scale: Any, time: Any) -> None:
+    def path(self, field: VelocityField, scale: Callable, time: Callable) -> None:
         return None
 
-    def jumps(self, field: Any, scale: Any, time: Any) -> tuple[float, ...]:
+    def jumps(
+        self, field: VelocityField, scale: Callable, time: Callable
+    ) -> tuple[float, ...]:
         return preimages(time, jumps_of(field))
 
 
-def reverse(field: Any) -> Partial:
+def reverse(field: VelocityField) -> Partial:
     """The field of a model whose time runs from data to noise.
 
         u(t, x) = -v(1 - t, x)
@@ -102,14 +103,14 @@ class Reversed:
     """The function of `reverse`: time 1 - t, and the sign of the velocity."""
 
     def __call__(
-        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+        self, field: VelocityField, t: BatchTime, x: State, c: Conditioning = None
     ) -> State:
         return -evaluate(field, 1 - to_batch(t, x), x, c)
 
-    def path(self, field: Any) -> None:
+    def path(self, field: VelocityField) -> None:
         return None
 
-    def jumps(self, field: Any) -> tuple[float, ...]:
+    def jumps(self, field: VelocityField) -> tuple[float, ...]:
         return tuple(1 - t for t in jumps_of(field))
 
 
@@ -119,7 +120,7 @@ class _Changed:
     new: Schedule
 
     def __call__(
-        self, field: Callable, t: BatchTime, x: State, c: Conditioning = None
+        self, field: VelocityField, t: BatchTime, x: State, c: Conditioning = None
     ) -> State:
         r = to_batch(t, x)
         t = self._time(r)
@@ -139,11 +140,11 @@ class _Changed:
         inner = self.old.time_at_log_snr(jnp.where(before | after, middle, value))
         return jnp.where(before, 0, jnp.where(after, 1, jnp.clip(inner, 0, 1)))
 
-    def path(self, field: Any) -> Schedule | None:
+    def path(self, field: VelocityField) -> Schedule | None:
         known = schedule_of(field)
         return self.new if known is None or known == self.old else None
 
-    def jumps(self, field: Any) -> tuple[float, ...]:
+    def jumps(self, field: VelocityField) -> tuple[float, ...]:
         # Where the new path leaves the old one, which is held there: a kink.
         return tuple(
             float(self.new.time_at_log_snr(value))
@@ -152,7 +153,7 @@ class _Changed:
         )
 
 
-def change_schedule(field: Any, old: Schedule, new: Schedule) -> Partial:
+def change_schedule(field: VelocityField, old: Schedule, new: Schedule) -> Partial:
     """The field of a model trained on the path `old`, on the path `new`.
 
         u_bar(r, y) = (s'/s) y + t' s u(t, y/s),

@@ -1,29 +1,28 @@
 """Vector fields of diffrax as fields."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 from jax.tree_util import Partial
+from jaxtyping import PyTree
 
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.core.checks import shown
-from bespoke_jax.core.types import Conditioning
+from bespoke_jax.core.types import BatchTime, Conditioning, State
 
 
 class _VectorField(eqx.Module):
     # Flat, as a dict in `args` has no hash.
-    leaves: tuple[Any, ...]
-    treedef: Any = eqx.field(static=True)
+    leaves: tuple[object, ...]
+    treedef: PyTree = eqx.field(static=True)
 
-    def __call__(self, t: Any, x: Any, c: Conditioning = None) -> Any:
+    def __call__(self, t: BatchTime, x: State, c: Conditioning = None) -> State:
         vf, args = jax.tree.unflatten(self.treedef, self.leaves)
         if c is None:
             return jax.vmap(lambda t, y: vf(t, y, args))(t, x)
         return jax.vmap(vf)(t, x, c)
 
 
-def from_diffrax(vf: Any, args: Any = None) -> Partial:
+def from_diffrax(vf: object, args: PyTree = None) -> Partial:
     """The field of `vf(t, y, args)`, a vector field of diffrax for one sample.
 
     It is vmapped over t, x and c. Where c is given it takes the place of `args`, one

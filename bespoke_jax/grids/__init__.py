@@ -15,7 +15,7 @@ solver's `grid=` argument accepts into times, for every solver and family alike;
 Modules whose names begin with an underscore are used in this folder only.
 """
 
-from bespoke_jax.grids._checks import MOST_STEPS as MOST_STEPS
+from bespoke_jax.grids.checks import MOST_STEPS as MOST_STEPS
 from bespoke_jax.grids.layout import Layout as Layout
 from bespoke_jax.grids.lists import explicit as explicit
 from bespoke_jax.grids.lists import from_sigmas as from_sigmas

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Count, Number
-from bespoke_jax.grids._checks import Grid
+from bespoke_jax.grids.checks import Grid
 from bespoke_jax.grids.resolving import GridLike, resolve
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from bespoke_jax.core import checks
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Number
-from bespoke_jax.grids._checks import ULP, within
+from bespoke_jax.grids.checks import ULP, within
 from bespoke_jax.schedules import on_host
 
 _RATIO = 1e-5

@@ -7,7 +7,7 @@ import numpy as np
 from bespoke_jax.core import checks
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Count, Number
-from bespoke_jax.grids._checks import Grid, close, finite, ramp
+from bespoke_jax.grids.checks import Grid, close, finite, ramp
 from bespoke_jax.schedules import on_host
 
 

@@ -12,7 +12,7 @@ from bespoke_jax.core import checks
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Arr, Count, Number
 from bespoke_jax.grids import named
-from bespoke_jax.grids._checks import MOST_STEPS, Grid, span
+from bespoke_jax.grids.checks import MOST_STEPS, Grid, span
 from bespoke_jax.grids.lists import explicit
 from bespoke_jax.schedules import on_host
 

@@ -1,4 +1,4 @@
-"""How good samples are, what they cost, and where along the path it goes wrong."""
+"""Errors of samples, their cost, and the times along the path where errors arise."""
 
 from bespoke_jax.metrics.comparison import Comparison, compare
 from bespoke_jax.metrics.distances import (

@@ -1,11 +1,11 @@
-"""Distances between two sets of samples or features, one vector a row.
+"""Distances between two sets of samples or features, one vector per row.
 
 Each is zero in expectation, or as the sets grow, exactly where the two laws agree (the
 Frechet distance: where their means and covariances do). For images, take features.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ def frechet(x: Real[Arr, "n d"], y: Real[Arr, "m d"]) -> float:
         |mu_x - mu_y|^2 + tr(C_x + C_y - 2 (C_x^{1/2} C_y C_x^{1/2})^{1/2})
 
     On the host in float64: the square roots of small eigenvalues lose half of float32's
-    digits. Covariances have n - 1 below; from finite samples the distance is biased
+    digits. Covariances are divided by n - 1; from finite samples the distance is biased
     upwards, so compare sets of one size.
 
     Args:
@@ -69,7 +69,7 @@ def frechet_infinity(
     """The Frechet distance of x to y without the bias of a finite x.
 
     The bias is proportional to 1 / n to first order: distances of random subsets of x,
-    from n / 4 to n vectors, are fitted by a line in 1 / n. y is taken whole.
+    from n / 4 to n vectors, are fitted by a line in 1 / n. All of y is used.
 
     Args:
         x, y: as `frechet`; x with at least 8 (d + 1) vectors.
@@ -151,7 +151,7 @@ def _quantiles(values, size):
 def energy_distance(x: Real[Arr, "n d"], y: Real[Arr, "m d"]) -> jax.Array:
     """The energy distance, sqrt(2 E|X - Y| - E|X - X'| - E|Y - Y'|).
 
-    Means over all pairs, a vector with itself included, as scipy.stats has it in one
+    Means over all pairs, a vector with itself included, as in scipy.stats for one
     dimension: never negative, and biased upwards by O(1 / n).
 
     Reference: Szekely and Rizzo (2013).
@@ -199,7 +199,7 @@ def _mean_over_pairs(f, x, y):
     return jnp.mean(jax.lax.map(row, x, batch_size=min(_ROWS, len(x))))
 
 
-def _pair(name: str, x: Any, y: Any) -> Any:
+def _pair(name: str, x: object, y: object) -> tuple[Arr, Arr]:
     """Both sets, after checking their form."""
     x, y = checks.samples("x", x), checks.samples("y", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
@@ -214,7 +214,7 @@ def _pair(name: str, x: Any, y: Any) -> Any:
     return x, y
 
 
-def _floats(x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+def _floats(x: Arr, y: Arr) -> tuple[jax.Array, jax.Array]:
     """Both sets in one floating-point type, float32 or better."""
     dtype = jnp.promote_types(jnp.result_type(x, y), jnp.float32)
     return jnp.asarray(x, dtype), jnp.asarray(y, dtype)

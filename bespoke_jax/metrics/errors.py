@@ -21,8 +21,8 @@ def errors(x: State, y: State) -> jax.Array:
     Computed in float32 or better; sums and differences of equal arrays are exactly 0.
 
     Raises:
-        ValueError: x or y is no array of numbers (batch, *shape), or their shapes
-            differ; so do all functions of errors.
+        ValueError: x or y is not an array of numbers (batch, *shape), or their shapes
+            differ. The other functions of this module raise it too.
     """
     x, y = checks.samples("x", x), checks.samples("y", y)
     if x.shape != y.shape:
@@ -58,12 +58,12 @@ def psnr(x: State, y: State, *, data_range: Scalar = 2.0) -> jax.Array:
 
 
 def flip_rate(x: State, y: State, *, fraction: Scalar = 0.1) -> jax.Array:
-    """Share of samples that end elsewhere: e_i above a part of the samples' spread.
+    """Share of samples with an error e_i above a fraction of the samples' spread.
 
     The bound is `fraction` times the median distance (RMS) of independent exact
     samples, taken as neighbours in the batch. Near a boundary between modes any solver
     of few steps sends some samples to the wrong one; their errors are of the order of
-    that distance and rule the mean.
+    that distance and dominate the mean.
 
     Raises:
         ValueError: fewer than two samples.
@@ -98,7 +98,7 @@ def summary(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> Summary:
-    """RMSE of samples x to the exact y, with how sure it is and what it hides.
+    """RMSE of samples x to the exact y, with a confidence interval and quantiles.
 
     Args:
         x, y: (batch, *shape) samples and the exact ones.

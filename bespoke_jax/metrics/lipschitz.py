@@ -9,7 +9,7 @@ Reference: Shaul et al. (2024), arXiv 2310.19075, appendix D, where L_tau is set
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import as_field, evaluate, per_sample
 from bespoke_jax.core.norms import rms
+from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.reference.paths import Paths, require_dense, take
 
 
@@ -39,7 +40,7 @@ class Lipschitz(NamedTuple):
 
 
 def lipschitz(
-    field: Any,
+    field: VelocityField,
     paths: Paths,
     *,
     key: jax.Array,
@@ -49,8 +50,8 @@ def lipschitz(
     """Estimate the Lipschitz constant of x -> u(t, x) at the knots of the paths.
 
     Costs (K + 1) samples (2 iterations + 1) network evaluations with derivatives. The
-    estimate is from below, on the two counts of a finite iteration and of the paths at
-    hand; where the field is singular at the data end, so is the norm there.
+    estimate is a lower bound, because iterations and paths are finite; where the
+    field is singular at the data end, so is the norm there.
 
     Args:
         field: the velocity field.

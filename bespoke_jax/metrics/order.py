@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
     measured: float
     """On the mixture, at the last two n whose errors exceed rounding; nan: none do."""
     gaussian: float
-    """On one Gaussian, which flatters: some second-order methods have order 3 there."""
+    """On one Gaussian, where some second-order methods have order 3."""
     asked: tuple[int, ...]
     """The n that the constructor was called with: NFE, or steps of a family."""
     nfe: tuple[int, ...]
@@ -46,10 +46,10 @@ class Verdict(NamedTuple):
     check: str
     """"constant velocity": u = 1 must give x(t_i) = x_0 + t_i at every row, for x_0 = 0
     and 1. "single data point": if all data are one point, the predictions are constant
-    and x(t_i) = alpha x_1 + sigma x_0 at every row. A method keeps one of the two;
-    here is the one that this method keeps better."""
+    and x(t_i) = alpha x_1 + sigma x_0 at every row. A method satisfies one of the two;
+    this is the one with the smaller deviation."""
     text: str
-    """The verdict in words, beside the claim."""
+    """The measured order in words, compared with the claim."""
 
 
 def certify(

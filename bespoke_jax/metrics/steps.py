@@ -1,6 +1,6 @@
-"""Where along the path a solver errs, and where the path bends."""
+"""Errors of single rows along the path, and the curvature of the path."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import numpy as np
 
 from bespoke_jax.core.calls import as_field, evaluate
 from bespoke_jax.core.norms import rms
+from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.rows import advance
 from bespoke_jax.core.sample import trajectory
 from bespoke_jax.core.solver import Solver, check_form
@@ -17,23 +18,23 @@ from bespoke_jax.reference.paths import Paths, at, require_dense
 class StepErrors(NamedTuple):
     """Errors of the rows of (S), (nfe,) each, means over samples of per-sample RMS."""
 
-    t: Any
+    t: np.ndarray
     """Times t_1 .. t_n of the rows' states, the last the end."""
-    local: Any
+    local: np.ndarray
     """Of a row whose inputs are exact."""
-    reached: Any
-    """Of the state in a real solve: what all rows so far have done."""
+    reached: np.ndarray
+    """Of the state in an actual solve, accumulated over all rows so far."""
 
 
-def step_errors(field: Any, solver: Solver, paths: Paths) -> StepErrors:
-    """The error that each row of (S) makes, and what has gathered by then.
+def step_errors(field: VelocityField, solver: Solver, paths: Paths) -> StepErrors:
+    """The error of each row of (S), and the accumulated error of its state.
 
         local_i   = |a_i x_0 + sum_k p_ik x(t_{i-k}) + sum_k q_ik u_{i-k} - x(t_{i+1})|
         reached_i = |x_{i+1} - x(t_{i+1})|
 
     with exact states x(t), and u_j = u(t_j, x(t_j)) in `local`. A row that is a stage
-    of a Runge-Kutta step errs by the stage's low order. A fitted solver's inner states
-    need not lie on the path: only its last one was asked to.
+    of a Runge-Kutta step has an error of the stage's low order. Inner states of a
+    fitted solver need not lie on the path: its loss only sees the last one.
 
     Args:
         field: velocity field of the paths.
@@ -68,25 +69,25 @@ def _local(field, rows, exact, c):
         return [jnp.roll(y, lag, axis=0) for lag in reversed(range(min(width, n)))]
 
     xs, us = lagged(exact[:-1], rows.p.shape[1]), lagged(u, rows.q.shape[1])
-    # Weights that reach back before the first state are 0, whatever stands there.
+    # Rolled entries before the first state have weight 0.
     return advance(rows.a, rows.p, rows.q, exact[:1], xs, us)
 
 
 class Curvature(NamedTuple):
     """How far paths are from straight lines; means over samples of per-sample RMS."""
 
-    t: Any
+    t: np.ndarray
     """(K + 1,) knots."""
-    departure: Any
+    departure: np.ndarray
     """(K + 1,) of the velocity from the mean velocity, in data units per unit time."""
-    acceleration: Any
+    acceleration: np.ndarray
     """(K,) of the velocity's change over each interval, by its length."""
     straightness: float
     """int_0^end E |(x_1 - x_0) / end - v(t)|^2 dt; 0 where one Euler step is exact."""
 
 
 def curvature(paths: Paths) -> Curvature:
-    """Where ground-truth paths bend: what a solver of few steps has to follow.
+    """How much ground-truth paths bend at each knot.
 
         departure(t)    = E | v(t) - (x_1 - x_0) / (end - start) |
         acceleration(t) = E | v(t + h) - v(t) | / h

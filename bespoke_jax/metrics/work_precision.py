@@ -1,9 +1,9 @@
-"""Which solver to use and what it costs: error against network evaluations."""
+"""Work-precision diagrams: the error of solvers against their network evaluations."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,10 @@ from tqdm import tqdm
 from bespoke_jax.core import checks
 from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver, check_form
-from bespoke_jax.core.types import Scalar
+from bespoke_jax.core.types import Conditioning, Scalar
 from bespoke_jax.metrics.errors import Summary, errors, psnr, summary
 from bespoke_jax.reference.paths import Paths, check_paths
 from bespoke_jax.solvers.registry import find
@@ -37,9 +38,9 @@ class Point(NamedTuple):
     peak_bytes: float
     """What XLA reserves for one batch: weights, noise, temporaries and samples; nan
     where the backend does not say."""
-    errors: Any
+    errors: np.ndarray
     """(N,) per-sample RMS errors, float64 on the host; the same noises for all."""
-    samples: Any
+    samples: np.ndarray
     """(keep, *shape) first samples, on the host."""
     fitted: bool = False
     """Whether the solver was fitted to the model; reports mark such solvers."""
@@ -54,7 +55,7 @@ class Point(NamedTuple):
         """The mean RMSE to order solvers by: infinite for one that diverged."""
         return self.rmse.mean if np.isfinite(self.rmse.mean) else np.inf
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, str | float | None]:
         """The figures by name, for JSON or CSV; None for what is not finite."""
         figures = {
             "solver": self.name,
@@ -75,7 +76,7 @@ class Point(NamedTuple):
 
 
 def work_precision(
-    field: Any,
+    field: VelocityField,
     solvers: Mapping[str, Solver | Sequence[Solver]],
     paths: Paths,
     *,
@@ -89,7 +90,7 @@ def work_precision(
 ) -> list[Point]:
     """Run every solver from the paths' noises and measure error, time and memory.
 
-    The exact samples are solved for once, by whoever made `paths`. Every solver starts
+    Exact samples are those of `paths` and are not solved for again. Every solver starts
     from the same noises, so that `errors` of two points can be compared pair by pair.
 
     Args:
@@ -108,7 +109,7 @@ def work_precision(
         progress: show a progress bar.
 
     Returns:
-        One point a solver, in the order given.
+        One point per solver, in the order given.
 
     Raises:
         ValueError: no solver, a malformed one, one that ends at another time than the
@@ -125,31 +126,19 @@ def work_precision(
     tasks = _flat(solvers, (float(paths.start), float(paths.end)))
     if fitted is None:
         fitted = {name for name in solvers if find(name.partition(":")[0]) is None}
-    field = as_field(field)
+    field, noises = as_field(field), (paths.x0, paths.c)
     size = min(batch_size, paths.size)
-    noises = (paths.x0, paths.c)
     first = next(batches(noises, size))[2]
-    programs: dict[tuple, tuple[Any, float]] = {}
-    runs, points = [], []
-    bar = tqdm(
-        tasks,
-        desc="compare",
-        unit="solver",
-        disable=not progress,
-    )
+    programs: dict[Solver, _Program] = {}
+    points, runs = [], []
+    bar = tqdm(tasks, desc="compare", unit="solver", disable=not progress)
     for name, solver in bar:
         bar.set_postfix_str(f"{name}, {solver.nfe} NFE")
         numbers = jax.tree.map(partial(jnp.asarray, dtype=paths.x0.dtype), solver)
-        shapes = jax.tree.map(jnp.shape, solver)
-        if shapes not in programs:
-            began = time.perf_counter()
-            program = _SAMPLE.lower(field, numbers, *first).compile()
-            programs[shapes] = program, time.perf_counter() - began
-        program, compile_seconds = programs[shapes]
-        cut = batches(noises, size)
-        parts = [program(field, numbers, *batch) for _, _, batch in cut]
+        program = _program(programs, field, numbers, first)
+        run = partial(program.run, field, numbers)
+        parts = [run(*batch) for _, _, batch in batches(noises, size)]
         x = jnp.concatenate(parts)[: paths.size]
-        runs.append(partial(program, field, numbers, *first))
         points.append(
             Point(
                 name,
@@ -157,25 +146,50 @@ def work_precision(
                 summary(x, paths.x1, key=jax.random.key(seed)),
                 float(psnr(x, paths.x1, data_range=data_range)),
                 np.nan,  # timed below
-                compile_seconds,
-                _peak(program),
+                program.seconds,
+                _peak(program.run),
                 np.asarray(errors(x, paths.x1), np.float64),
                 np.asarray(x[:keep]),
                 name in fitted,
             )
         )
-    # In turn, round after round: a drifting machine speed cancels from their ratios.
-    spent = np.median([[_seconds(run) for run in runs] for _ in range(repeats)], axis=0)
+        runs.append(partial(run, *first))
+    spent = _seconds_in_turn(runs, repeats)
     return [
         point._replace(seconds=float(seconds) / size)
         for point, seconds in zip(points, spent, strict=True)
     ]
 
 
+class _Program(NamedTuple):
+    """`sample` compiled for solvers of one form and batches of one size."""
+
+    run: jax.stages.Compiled
+    seconds: float
+    """Wall-clock of its compilation."""
+
+
+def _program(
+    programs: dict[Solver, _Program],
+    field: VelocityField,
+    solver: Solver,
+    batch: tuple[jax.Array, Conditioning],
+) -> _Program:
+    """The program for a solver, compiled where none of its form is in `programs`."""
+    form = jax.tree.map(jnp.shape, solver)
+    if form not in programs:
+        began = time.perf_counter()
+        run = _SAMPLE.lower(field, solver, *batch).compile()
+        programs[form] = _Program(run, time.perf_counter() - began)
+    return programs[form]
+
+
 _SAMPLE = jax.jit(lambda field, solver, x0, c: sample(field, solver, x0, c=c))
 
 
-def _flat(solvers, interval: tuple[float, float]) -> list[tuple[str, Solver]]:
+def _flat(
+    solvers: Mapping[str, Solver | Sequence[Solver]], interval: tuple[float, float]
+) -> list[tuple[str, Solver]]:
     expected = "a dict of names to solvers, or to lists of solvers"
     checks.instance("solvers", solvers, Mapping, expected)
     tasks = []
@@ -204,13 +218,24 @@ def _flat(solvers, interval: tuple[float, float]) -> list[tuple[str, Solver]]:
     return tasks
 
 
-def _seconds(run) -> float:
-    began = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - began
+def _seconds_in_turn(
+    runs: Sequence[Callable[[], jax.Array]], repeats: int
+) -> np.ndarray:
+    """Median wall-clock of each run over `repeats` rounds of all of them.
+
+    Run in turn, so that a drifting speed of the machine cancels from the ratios.
+    """
+
+    def seconds(run: Callable[[], jax.Array]) -> float:
+        began = time.perf_counter()
+        jax.block_until_ready(run())
+        return time.perf_counter() - began
+
+    return np.median([[seconds(run) for run in runs] for _ in range(repeats)], axis=0)
 
 
-def _peak(program) -> float:
+def _peak(program: jax.stages.Compiled) -> float:
+    """Bytes that a program reserves; nan where the backend does not say."""
     memory = program.memory_analysis()
     if memory is None:
         return np.nan

@@ -4,14 +4,18 @@ Every sample has its own steps and its own error norm; `vmap` runs them together
 sample that has used up its evaluations stops, whatever the others do.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Int, PyTree
 
 from bespoke_jax.core.calls import evaluate
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.types import Arr, Conditioning, Scalar
 
 METHODS = {"tsit5": diffrax.Tsit5, "dopri5": diffrax.Dopri5}
 PER_STEP, TO_START = 6, 1
@@ -22,32 +26,34 @@ by two more evaluations in some versions, and not at all in others (0.7)."""
 FIRST_STEP = TO_START + PER_STEP
 UNLIMITED = 2**31 - 1
 
+Limit = Int[Arr, ""] | int
+
 
 class Solved(NamedTuple):
     """A batch of solves, leading axis batch."""
 
-    states: Any
+    states: jax.Array
     """(batch, m, *shape) at the times asked for; inf after a failure."""
-    accepted: Any
+    accepted: jax.Array
     """(batch, max_steps) times of the accepted steps, inf where there are no more."""
-    ok: Any
+    ok: jax.Array
     """(batch,) whether the end was reached."""
-    evaluations: Any
+    evaluations: jax.Array
     """(batch,) network evaluations."""
 
 
 class _Count(NamedTuple):
-    inner: Any
-    evaluations: Any
-    jumped: Any
-    end: Any
+    inner: PyTree
+    evaluations: jax.Array
+    jumped: jax.Array
+    end: Scalar
 
 
 class _Counted(diffrax.AbstractStepSizeController):
     """A step-size controller that counts evaluations and stops before `limit`."""
 
     inner: diffrax.AbstractStepSizeController
-    limit: Any
+    limit: Limit
 
     def wrap(self, direction):
         return _Counted(self.inner.wrap(direction), self.limit)
@@ -62,7 +68,7 @@ class _Counted(diffrax.AbstractStepSizeController):
         keep, next_t0, next_t1, jump, inner, result = self.inner.adapt_step_size(
             t0, t1, y0, y1_candidate, args, y_error, error_order, count.inner
         )
-        # After a jump the shared stage is evaluated anew.
+        # After a jump the shared stage has to be evaluated again.
         evaluations = count.evaluations + PER_STEP + count.jumped
         jumped = jnp.where(keep, jump, count.jumped)
         over = evaluations + PER_STEP + jumped > self.limit
@@ -74,17 +80,17 @@ class _Counted(diffrax.AbstractStepSizeController):
 
 @eqx.filter_jit
 def solve_each(
-    field: Any,
-    x0: Any,
-    c: Any,
-    ts: Any,
-    rtol: Any,
-    atol: Any,
+    field: VelocityField,
+    x0: Arr,
+    c: Conditioning,
+    ts: jax.Array,
+    rtol: Scalar,
+    atol: Scalar,
     *,
-    method: Any,
+    method: Callable[[], diffrax.AbstractSolver],
     max_steps: int,
-    jumps: Any = None,
-    limit: Any = UNLIMITED,
+    jumps: jax.Array | None = None,
+    limit: Limit = UNLIMITED,
 ) -> Solved:
     """Independent solves from ts[0] to ts[-1], in either direction, one per sample.
 
@@ -130,7 +136,9 @@ def solve_each(
 
 
 @eqx.filter_jit
-def slopes_at(field: Any, times: Any, states: Any, c: Any) -> Any:
+def slopes_at(
+    field: VelocityField, times: Arr, states: Arr, c: Conditioning
+) -> jax.Array:
     """u(t_k, x_k), (batch, m, *shape), with the memory of one call of the batch."""
     each = lambda knot: evaluate(field, knot[0], knot[1], c)
     return jnp.swapaxes(jax.lax.map(each, (times, jnp.swapaxes(states, 0, 1))), 0, 1)

@@ -1,8 +1,8 @@
 """What a bounded ground truth can afford, path by path, so that the bound is kept.
 
-What a path costs is not known before it is solved. The first two paths are solved under
-a limit that the whole budget can pay; from then on each batch has as many paths as can
-be paid at twice the dearest path so far, and every solve stops at its own share.
+The cost of a path is not known before it is solved. The first two paths are solved with
+the limit that the whole budget allows; after that, each batch has as many paths as fit
+in the budget at twice the largest cost so far, and every solve stops at its share.
 """
 
 import copy
@@ -18,11 +18,11 @@ CERTIFICATE_SHARE = 5
 _CERTIFICATE = 3
 """A check at ten times tighter tolerance is paid for up to this many paths' cost."""
 _UNKNOWN = 200
-"""Evaluations of a path of which nothing is known yet."""
+"""Evaluations assumed for a path before any has been solved."""
 
 
 class Allowance:
-    """Says how many paths the rest of a budget pays for, and how dear each may be.
+    """How many paths the rest of a budget pays for, and the cost of each at most.
 
     Args:
         budget: the account that pays.
@@ -34,7 +34,7 @@ class Allowance:
 
     def __init__(self, budget: Budget, fixed: int):
         self.budget, self._fixed = budget, fixed
-        self._dearest, self._cheapest = 0, UNLIMITED
+        self._highest, self._lowest = 0, UNLIMITED
         if budget.evaluations - fixed < SCOUTS * FIRST_STEP:
             self.refuse(_UNKNOWN)
 
@@ -44,9 +44,9 @@ class Allowance:
         return int(self.budget.left) if self.budget.bounded else UNLIMITED
 
     def learn(self, costs) -> None:
-        """Take note of what single paths cost."""
-        self._dearest = max(self._dearest, int(max(costs)))
-        self._cheapest = min(self._cheapest, int(min(costs)))
+        """Record the costs of single paths."""
+        self._highest = max(self._highest, int(max(costs)))
+        self._lowest = min(self._lowest, int(min(costs)))
 
     def after(self, costs) -> "Allowance":
         """The allowance after paths of these costs, as a copy."""
@@ -63,11 +63,11 @@ class Allowance:
         """
         if not self.budget.bounded:
             return wanted, UNLIMITED
-        if self._dearest == 0:
+        if self._highest == 0:
             many = min(SCOUTS, wanted)
         else:
-            many = min(wanted, self.left // (2 * self._dearest + extra))
-            if many == 0 and self.left >= self._cheapest + extra:
+            many = min(wanted, self.left // (2 * self._highest + extra))
+            if many == 0 and self.left >= self._lowest + extra:
                 many = 1
         limit = self.left // many - extra if many else 0
         return (many, limit) if limit >= FIRST_STEP else (0, 0)
@@ -79,11 +79,11 @@ class Allowance:
         """
         if not self.budget.bounded:
             return wanted, UNLIMITED
-        each, share = _CERTIFICATE * self._dearest, self._share
+        each, share = _CERTIFICATE * self._highest, self._share
         rest = self.left // (4 * (each + slopes)) if slopes else wanted
         many = min(wanted, share // each, rest)
         if many < 1 or self.left < many * each:
-            self.refuse(self._dearest, slopes)
+            self.refuse(self._highest, slopes)
         return many, share // many
 
     @property

@@ -1,18 +1,20 @@
-"""An independent measurement of the ground truth's error, and the words for it.
+"""An independent measurement of the ground truth's error.
 
-The check is by the other pair of Runge-Kutta formulas, at ten times tighter tolerance,
-and in float64 where the field computes in it: it shares neither the formula, nor the
-steps, nor the rounding of the solve that it judges.
+The check uses the other pair of Runge-Kutta formulas, at ten times tighter tolerance,
+and in float64 where the field computes in it. It therefore shares neither formula, nor
+steps, nor rounding with the solve that it checks.
 """
 
 import warnings
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.norms import magnitude, rms
+from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference import rounding as noise
 from bespoke_jax.reference.adaptive import UNLIMITED
 from bespoke_jax.reference.paths import Certificate
@@ -30,7 +32,7 @@ DOUBLE = 1e-10
 """Relative noise below which a field really computes in float64."""
 _UNITS = 4
 _WORSE = 10.0
-"""Times the tolerance beyond which an error is worth a warning."""
+"""Errors above this many times the tolerance raise a warning."""
 
 
 class Check(NamedTuple):
@@ -43,7 +45,7 @@ class Check(NamedTuple):
     """Whether in float64."""
 
 
-def computes_in_double(problem: Problem, x: Any, c: Any) -> bool:
+def computes_in_double(problem: Problem, x: Arr, c: Conditioning) -> bool:
     """Whether the field, given float64, computes in it; costs `rounding.COST`."""
     with jax.enable_x64(True):
         try:
@@ -56,29 +58,29 @@ def computes_in_double(problem: Problem, x: Any, c: Any) -> bool:
 
 def check(
     problem: Problem,
-    x: Any,
-    c: Any,
+    x: Arr,
+    c: Conditioning,
     times: np.ndarray,
     *,
     double: bool,
     limit: int = UNLIMITED,
 ) -> Check:
-    """Solve the pilots again, in another way."""
+    """Solve the pilots again by the other method, at a tighter tolerance."""
     method = OTHER[problem.control.method]
-    options: dict[str, Any] = {"method": method, "factor": _TIGHTER, "limit": limit}
+    solve = partial(integrate, times=times, method=method, factor=_TIGHTER, limit=limit)
     if double:
         with jax.enable_x64(True):
             field, x, c = widened((problem.field, x, c))
             wide = problem._replace(field=field)
-            solved = jax.tree.map(np.asarray, integrate(wide, x, c, times, **options))
+            solved = jax.tree.map(np.asarray, solve(wide, x, c))
     else:
-        solved = jax.tree.map(np.asarray, integrate(problem, x, c, times, **options))
+        solved = jax.tree.map(np.asarray, solve(problem, x, c))
     if limit == UNLIMITED:
         raise_on_failure(problem, solved, 0)
     return Check(solved.states, int(solved.evaluations.sum()), double)
 
 
-def resolution(problem: Problem, found: Rounding, x: Any) -> float:
+def resolution(problem: Problem, found: Rounding, x: Arr) -> float:
     """How far rounding alone may move an end point, as an RMS norm.
 
     Of the states, some units of the largest of the samples x; of the velocity, its
@@ -88,8 +90,8 @@ def resolution(problem: Problem, found: Rounding, x: Any) -> float:
     return units + found.noise * abs(problem.end - problem.start)
 
 
-def warn_unresolved(problem: Problem, found: Rounding, x: Any) -> None:
-    """Warn where the tolerance asks for more than the field's arithmetic gives."""
+def warn_unresolved(problem: Problem, found: Rounding, x: Arr) -> None:
+    """Warn where the tolerance is below the rounding noise of the field."""
     floor, control = resolution(problem, found, x), problem.control
     size = float(rms(x).max())
     if control.atol + control.rtol * size >= floor:
@@ -107,7 +109,7 @@ def warn_unresolved(problem: Problem, found: Rounding, x: Any) -> None:
 def certificate(
     problem: Problem,
     checked: Check,
-    states: Any,
+    states: Arr,
     *,
     interpolation: float | None,
     floor: float,

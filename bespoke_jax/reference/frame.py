@@ -2,35 +2,36 @@
 
 On a path whose rates jump at known times (the joints of a discrete schedule) an
 adaptive solver would have to stop at each of them. The angle theta = atan2(alpha,
-sigma) has no such memory of the schedule: z = x / sqrt(alpha^2 + sigma^2) solves
+sigma) removes these jumps: z = x / sqrt(alpha^2 + sigma^2) solves
 
     dz / dtheta = cos(theta) E[x_1 | x] - sin(theta) E[x_0 | x],
 
-the probability-flow equation on the path `Cosine`, smooth up to both ends. Reaching it
-is `fields.change_schedule`; states go back to the field's own time and scaling.
+the probability-flow equation on the path `Cosine`, smooth up to both ends. The
+change is `fields.change_schedule`; results are returned in the field's own time and
+scaling.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.calls import evaluate, to_batch
-from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.protocols import Schedule, Values, VelocityField
+from bespoke_jax.core.types import Arr, BatchTime, Conditioning, State
 from bespoke_jax.fields import change_schedule, jumps_of, schedule_of
 from bespoke_jax.schedules import Cosine, joints
 
 _SMOOTH = Cosine()
 _TIGHTER = 3.0
-"""Steps in the angle are longer, and so are their errors: a third of the tolerance
-gives smaller errors than a solve on the smooth `VP` has, in fewer evaluations."""
+"""Steps in the angle are longer and have larger errors: with a third of the tolerance
+the errors are below those of a solve on the smooth `VP`, in fewer evaluations."""
 _MOST_JUMPS = 64
-"""More known jumps than that are a staircase, such as integer time steps: it has no
-smooth pieces to solve, and its steps are below the error of the model."""
+"""With more known jumps they are ignored: such a field, for instance one of integer
+time steps, has no smooth pieces, and its steps are below the error of the model."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,19 @@ class Frame:
     jumps: tuple[float, ...] = ()
     """Times of the field, increasing, that no step may cross."""
 
-    def time(self, t: Any) -> Any:
+    def time(self, t: Values) -> Values:
         """The time of the frame at times t of the field."""
         if self.schedule is None:
             return t
         return _SMOOTH.time_at_log_snr(self.schedule.log_snr(t))
 
-    def field_time(self, r: Any) -> Any:
+    def field_time(self, r: Values) -> Values:
         """The inverse of `time`."""
         if self.schedule is None:
             return r
         return self.schedule.time_at_log_snr(_SMOOTH.log_snr(r))
 
-    def scale(self, t: Any) -> Any:
+    def scale(self, t: Values) -> Values:
         """z / x at times t of the field."""
         if self.schedule is None:
             return t * 0 + 1
@@ -65,7 +66,7 @@ class Frame:
         """The factor by which tolerances are smaller in the frame."""
         return 1.0 if self.schedule is None else 1 / _TIGHTER
 
-    def carry(self, field: Any) -> Any:
+    def carry(self, field: VelocityField) -> VelocityField:
         """The field in the time and scaling of the frame."""
         if self.schedule is None:
             return field
@@ -77,7 +78,7 @@ class Frame:
 
 
 def frame_of(
-    field: Any, start: float | int, end: float | int, jumps: Any = ()
+    field: VelocityField, start: float | int, end: float | int, jumps: object = ()
 ) -> Frame:
     """The frame that suits a field, with the jumps strictly between start and end."""
     schedule, known = schedule_of(field), jumps_of(field)
@@ -90,12 +91,21 @@ def frame_of(
     return Frame(schedule if joints(schedule).size else None, inner)
 
 
-def _told(changed: Callable, r: Any, z: Any, c: Any = None) -> Any:
+def _told(
+    changed: VelocityField, r: BatchTime, z: State, c: Conditioning = None
+) -> State:
     """Pass the frame's time to the field beneath, where `_sided` reads it."""
     return evaluate(changed, r, z, (c, to_batch(r, z)))
 
 
-def _sided(field: Callable, jumps: Any, places: Any, t: Any, x: Any, both: Any) -> Any:
+def _sided(
+    field: VelocityField,
+    jumps: Arr,
+    places: Arr,
+    t: jax.Array,
+    x: State,
+    both: tuple[Conditioning, jax.Array],
+) -> State:
     """Keep t, which is r carried back with rounding, on the side of r of every jump."""
     c, r = both
     jumps, places = jnp.asarray(jumps, t.dtype), jnp.asarray(places, t.dtype)

@@ -1,11 +1,9 @@
-"""Where dense states are kept: at knots that all samples share.
+"""The knots of dense states, shared by all samples.
 
-The knots follow the steps that the solver itself takes on a few samples, the pilots,
-and are as few as keep the cubic Hermite polynomial below the tolerance half-way between
-them.
+They follow the steps that the adaptive solver takes on a few samples, the pilots. Their
+number is the smallest for which the error of cubic Hermite interpolation, half-way
+between knots, is below the tolerance.
 """
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +11,8 @@ import numpy as np
 
 from bespoke_jax.core.calls import velocity
 from bespoke_jax.core.norms import magnitude, rms
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference.paths import Paths, at
 
 FINE = 256
@@ -22,7 +22,7 @@ MOST = 128
 _COUNTS = (16, 32, 64, MOST)  # tried in turn
 
 
-def fine_times(accepted: Any, first: float, last: float) -> np.ndarray:
+def fine_times(accepted: Arr, first: float, last: float) -> np.ndarray:
     """FINE + 1 times from first to last, dense where the accepted steps are.
 
     accepted: (pilots, steps) times of accepted steps, inf where there are no more. F(t)
@@ -37,7 +37,12 @@ def fine_times(accepted: Any, first: float, last: float) -> np.ndarray:
 
 
 def choose(
-    field: Any, c: Any, times: np.ndarray, states: Any, rtol: float, atol: float
+    field: VelocityField,
+    c: Conditioning,
+    times: np.ndarray,
+    states: jax.Array,
+    rtol: float,
+    atol: float,
 ) -> tuple[np.ndarray, float, int]:
     """The fewest knots whose half-way Hermite error stays below the tolerance.
 
@@ -50,7 +55,7 @@ def choose(
         Indices into `times`, the error half-way between them, evaluations spent.
     """
     x0, scale = states[:, 0], magnitude(states)
-    slopes: dict[int, Any] = {}
+    slopes: dict[int, jax.Array] = {}
     knots, error = np.zeros(0, int), np.inf
     for count in _COUNTS:
         knots = np.arange(0, FINE + 1, FINE // count)

@@ -1,4 +1,4 @@
-"""Ground-truth paths as data: end points, and dense states to read in between.
+"""Ground-truth paths as data: end points, and dense states for interpolation.
 
 Between two knots r < s, h = s - r, with states x_r, x_s and slopes v_r, v_s, the path
 is the cubic Hermite polynomial in tau = (t - r) / h
@@ -6,8 +6,8 @@ is the cubic Hermite polynomial in tau = (t - r) / h
     x(t) = (2 tau^3 - 3 tau^2 + 1) x_r + (tau^3 - 2 tau^2 + tau) h v_r
          + (3 tau^2 - 2 tau^3) x_s + (tau^3 - tau^2) h v_s,
 
-whose derivative is returned beside it. `reference.solve` chooses the knots so that
-its error stays below the solve's own tolerance, and says how large it measured it.
+which is returned with its derivative. `reference.solve` chooses the knots so that the
+error stays below the tolerance of the solve, and reports the error it measured.
 """
 
 from typing import Any, NamedTuple
@@ -18,8 +18,9 @@ import numpy as np
 from jax.core import Tracer
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.batches import Index
 from bespoke_jax.core.norms import rms as rms
-from bespoke_jax.core.types import Arr
+from bespoke_jax.core.types import Arr, Conditioning, Scalar
 
 
 @jax.tree_util.register_static
@@ -86,14 +87,15 @@ class Paths(NamedTuple):
 
     Dense paths have knots, states and slopes, and can be read at any time (`at`). Paths
     that were solved for at given times have knots and states; paths of end points have
-    neither. What is absent is None.
+    neither. What is absent is None: those entries are `Any`, as it depends on the call
+    of `reference.solve`, and not on types, whether they are there.
     """
 
-    x0: Any
+    x0: jax.Array
     """(N, *shape) states at t = start."""
-    x1: Any
+    x1: jax.Array
     """(N, *shape) states at t = end."""
-    c: Any
+    c: Conditioning
     """Conditioning with leading axis N, or None."""
     knots: Any = None
     """(K + 1,) increasing times from start to end, shared by all samples."""
@@ -101,13 +103,13 @@ class Paths(NamedTuple):
     """(N, K + 1, *shape) states at the knots."""
     slopes: Any = None
     """(N, K + 1, *shape) velocities at the knots."""
-    end: Any = 1.0
+    end: Scalar = 1.0
     """() end of the interval."""
     stats: Any = None
     """`Stats`, or None where the paths were not solved for here."""
     certificate: Any = None
     """`Certificate`, or None likewise."""
-    start: Any = 0.0
+    start: Scalar = 0.0
     """() start of the interval."""
     control: Any = None
     """`Control`, or None likewise."""
@@ -118,13 +120,13 @@ class Paths(NamedTuple):
         return self.x0.shape[0]
 
 
-def check_paths(paths: Any, name: str = "paths") -> None:
-    """What is handed over as paths is that, with end points of one form.
+def check_paths(paths: object, name: str = "paths") -> None:
+    """Check that an argument is `Paths` with end points of one shape.
 
     Raises:
         ValueError: it is not.
     """
-    checks.instance(name, paths, Paths, "the Paths of reference.solve")
+    paths = checks.instance(name, paths, Paths, "the Paths of reference.solve")
     x0, x1 = (checks.samples(f"{name}.{x}", getattr(paths, x)) for x in ("x0", "x1"))
     if x0.shape != x1.shape:
         raise ValueError(
@@ -152,7 +154,7 @@ def require_dense(paths: Paths, reader: str) -> None:
     )
 
 
-def take(paths: Paths, index: Any) -> Paths:
+def take(paths: Paths, index: Index) -> Paths:
     """The paths at `index` (an integer array or a slice), knots and end as they are.
 
     Raises:
@@ -171,7 +173,7 @@ def take(paths: Paths, index: Any) -> Paths:
     )
 
 
-def _check_index(size: int, index: Any) -> None:
+def _check_index(size: int, index: Index) -> None:
     try:  # JAX clips what NumPy refuses
         picked = np.arange(size)[index]
     except (IndexError, TypeError, ValueError):

@@ -1,12 +1,15 @@
-"""A field, its interval and how it is to be integrated: what every solve is given."""
+"""`Problem`: a field, its interval and the control of its integration."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference.adaptive import METHODS, UNLIMITED, Solved, solve_each
 from bespoke_jax.reference.frame import Frame
 from bespoke_jax.reference.paths import Control
@@ -32,14 +35,14 @@ def check_control(control: Control) -> Control:
 class Problem(NamedTuple):
     """dx/dt = u(t, x) from x0 at `start` to `end`, which may lie before it."""
 
-    field: Any
+    field: VelocityField
     """A field in the form of `core.calls.as_field`."""
     start: float
     end: float
     control: Control
     frame: Frame
 
-    def tighter(self, factor: float, dtype: Any) -> tuple[float, float]:
+    def tighter(self, factor: float, dtype: np.dtype | type) -> tuple[float, float]:
         """(rtol, atol) over a factor, but not below what the dtype resolves."""
         floor = _FLOOR * float(jnp.finfo(dtype).eps)
         limit = lambda tol: max(tol / factor, min(tol, floor))
@@ -48,9 +51,9 @@ class Problem(NamedTuple):
 
 def integrate(
     problem: Problem,
-    x: Any,
-    c: Any,
-    times: Any,
+    x: Arr,
+    c: Conditioning,
+    times: Arr,
     *,
     method: str | None = None,
     factor: float = 1.0,
@@ -124,7 +127,7 @@ def raise_on_failure(problem: Problem, solved: Solved, first: int) -> None:
     )
 
 
-def widened(tree: Any) -> Any:
+def widened(tree: PyTree) -> PyTree:
     """The same numbers in float64; only of use while JAX has float64 enabled."""
 
     def wide(leaf):

@@ -1,4 +1,4 @@
-"""The rounding noise of a field: how much of its velocity is an accident of arithmetic.
+"""The rounding noise of a field's velocity, from fourth differences.
 
 Along a line x + k h v the fourth difference of a smooth velocity is of size h^4 and
 vanishes; what stays is noise, amplified by sqrt(70). Two spacings see two kinds: one of
@@ -9,7 +9,7 @@ Reference: Moré and Wild (2011), Estimating Computational Noise, section 2 (ECn
 with one difference order.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ import numpy as np
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import velocity
 from bespoke_jax.core.norms import magnitude
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.types import Arr, Conditioning
 
 _COARSE, _FINE = 1e-3, 1e-5
 _LOW_PRECISION = 1e-5
@@ -47,7 +49,9 @@ class Rounding(NamedTuple):
         return self.relative > _LOW_PRECISION
 
 
-def rounding(field: Any, x0: Any, c: Any, start: float, end: float) -> Rounding:
+def rounding(
+    field: VelocityField, x0: Arr, c: Conditioning, start: float, end: float
+) -> Rounding:
     """Measure the rounding noise at the start and half-way, on the first sample.
 
     Raises:

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.checks import real
-from bespoke_jax.core.protocols import Schedule
-from bespoke_jax.schedules._arrays import Pair, Values
+from bespoke_jax.core.protocols import Pair, Schedule, Values
 from bespoke_jax.schedules.host import on_host
 
 _METHODS = ("__call__", "rates", "nsr", "log_snr", "time_at_nsr", "time_at_log_snr")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bespoke_jax.schedules._closed import RatioPath
+from bespoke_jax.schedules.closed_form import RatioPath
 
 
 @dataclass(frozen=True)

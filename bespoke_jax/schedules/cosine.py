@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from bespoke_jax.schedules._closed import RatioPath
+from bespoke_jax.schedules.closed_form import RatioPath
 
 _QUARTER = math.pi / 2
 

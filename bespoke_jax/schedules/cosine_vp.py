@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from bespoke_jax.schedules._closed import RatioPath, positive
+from bespoke_jax.schedules.closed_form import RatioPath, positive
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from bespoke_jax.schedules._closed import ClosedForm, positive
+from bespoke_jax.schedules.closed_form import ClosedForm, positive
 
 
 @dataclass(frozen=True)

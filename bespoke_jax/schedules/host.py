@@ -5,8 +5,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from bespoke_jax.core.protocols import Schedule
-from bespoke_jax.schedules._arrays import Values
+from bespoke_jax.core.protocols import Schedule, Values
 
 
 def on_host(function: Callable[[np.ndarray], Values], value: object) -> Values:

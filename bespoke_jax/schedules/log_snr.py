@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from bespoke_jax.core.checks import shown
-from bespoke_jax.schedules._arrays import Values
+from bespoke_jax.core.protocols import Values
 from bespoke_jax.schedules.host import on_host
 from bespoke_jax.schedules.path import Path
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from bespoke_jax.schedules._closed import ClosedForm, positive
+from bespoke_jax.schedules.closed_form import ClosedForm, positive
 
 _LARGEST = 700.0
 """Largest T_0: nsr_0 = exp(T_0 / 2) and its square stay below the largest float64."""

@@ -2,8 +2,7 @@
 
 `TABLE` lists them all with order, cost and source, and `construct` builds one by name.
 Constructors are imported when they are first used (PEP 562), so that listing the
-solvers is quick. Modules whose names begin with an underscore are building blocks that
-only this folder uses.
+solvers is quick.
 """
 
 from importlib import import_module

@@ -14,8 +14,8 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear, trace
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers._adams import variable_step
-from bespoke_jax.solvers._steps import budget, check_order
+from bespoke_jax.solvers.adams_weights import variable_step
+from bespoke_jax.solvers.loops import budget, check_order
 
 
 def adams_bashforth(

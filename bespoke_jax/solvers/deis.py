@@ -21,9 +21,9 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
 from bespoke_jax.schedules import joints, on_host
-from bespoke_jax.solvers._prediction import LAM, TIME, Point
-from bespoke_jax.solvers._steps import check_order, multistep
+from bespoke_jax.solvers.loops import check_order, multistep
 from bespoke_jax.solvers.pndm import ipndm_v
+from bespoke_jax.solvers.prediction import LAM, TIME, Point
 
 _PANEL = 0.25
 """Longest panel of the quadrature, in half log-SNR."""

@@ -24,11 +24,11 @@ from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers import _dpm, _exponential
-from bespoke_jax.solvers._exponential import NOISE
-from bespoke_jax.solvers._steps import budget, check_order
+from bespoke_jax.solvers import dpm_constructors, exponential
+from bespoke_jax.solvers.exponential import NOISE
+from bespoke_jax.solvers.loops import budget, check_order
 
-dpm_solver_2 = _dpm.two_stage(
+dpm_solver_2 = dpm_constructors.two_stage(
     NOISE,
     "dpm_solver_2",
     """DPM-Solver-2, singlestep: two evaluations per step.
@@ -56,7 +56,7 @@ dpm_solver_2 = _dpm.two_stage(
         ValueError: an argument out of range.
     """,
 )
-dpm_solver_3 = _dpm.three_stage(
+dpm_solver_3 = dpm_constructors.three_stage(
     NOISE,
     "dpm_solver_3",
     """DPM-Solver-3, singlestep: three evaluations per step.
@@ -71,7 +71,7 @@ dpm_solver_3 = _dpm.three_stage(
     order, whose r1 is 1/2 unless the places are given.
     """,
 )
-dpm_solver_2m = _dpm.multistep(
+dpm_solver_2m = dpm_constructors.multistep(
     NOISE,
     2,
     "dpm_solver_2m",
@@ -81,7 +81,7 @@ dpm_solver_2m = _dpm.multistep(
     and errors as `dpm_solver_pp_2m`.
     """,
 )
-dpm_solver_3m = _dpm.multistep(
+dpm_solver_3m = dpm_constructors.multistep(
     NOISE,
     3,
     "dpm_solver_3m",
@@ -120,11 +120,11 @@ def dpm_solver_fast(
     """
     check_order(order, (2, 3))
     known("r1", r1, ("paper", "inner"))
-    return _exponential.singlestep(
+    return exponential.singlestep(
         NOISE,
         Layout(schedule, grid, start, end),
         budget(nfe, order, "agile"),
-        _dpm.PAPER if r1 == "paper" else None,
+        dpm_constructors.PAPER if r1 == "paper" else None,
         variant,
         denoise,
     )

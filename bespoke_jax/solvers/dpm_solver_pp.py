@@ -14,10 +14,10 @@ Thresholding of the data prediction belongs to the field:
 `bespoke_jax.fields.threshold`.
 """
 
-from bespoke_jax.solvers import _dpm
-from bespoke_jax.solvers._exponential import DATA
+from bespoke_jax.solvers import dpm_constructors
+from bespoke_jax.solvers.exponential import DATA
 
-dpm_solver_pp_2s = _dpm.two_stage(
+dpm_solver_pp_2s = dpm_constructors.two_stage(
     DATA,
     "dpm_solver_pp_2s",
     """DPM-Solver++(2S), singlestep: two evaluations per step.
@@ -30,7 +30,7 @@ dpm_solver_pp_2s = _dpm.two_stage(
     algorithm 1. Arguments and errors as `dpm_solver_2`.
     """,
 )
-dpm_solver_pp_3s = _dpm.three_stage(
+dpm_solver_pp_3s = dpm_constructors.three_stage(
     DATA,
     "dpm_solver_pp_3s",
     """DPM-Solver++(3S), singlestep: three evaluations per step.
@@ -39,7 +39,7 @@ dpm_solver_pp_3s = _dpm.three_stage(
     arXiv 2211.01095 (Lu et al., 2022). Arguments and errors as `dpm_solver_3`.
     """,
 )
-dpm_solver_pp_2m = _dpm.multistep(
+dpm_solver_pp_2m = dpm_constructors.multistep(
     DATA,
     2,
     "dpm_solver_pp_2m",
@@ -64,7 +64,7 @@ dpm_solver_pp_2m = _dpm.multistep(
         ValueError: an argument out of range.
     """,
 )
-dpm_solver_pp_3m = _dpm.multistep(
+dpm_solver_pp_3m = dpm_constructors.multistep(
     DATA,
     3,
     "dpm_solver_pp_3m",

@@ -14,10 +14,10 @@ from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers import _exponential
-from bespoke_jax.solvers._exponential import NOISE
-from bespoke_jax.solvers._prediction import TAU
-from bespoke_jax.solvers._steps import Stages, budget, singlestep
+from bespoke_jax.solvers import exponential
+from bespoke_jax.solvers.exponential import NOISE
+from bespoke_jax.solvers.loops import Stages, budget, singlestep
+from bespoke_jax.solvers.prediction import TAU
 
 
 def edm_heun(
@@ -83,7 +83,7 @@ def edm_dpm_2(
     nfe ends with an Euler step. Equals `dpm_solver_2` with mode="agile" on the same
     grid. Other arguments and errors as `edm_heun`.
     """
-    return _exponential.singlestep(
+    return exponential.singlestep(
         NOISE,
         Layout(schedule, grid, start, end),
         budget(nfe, 2, "agile"),

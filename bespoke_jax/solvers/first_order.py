@@ -7,9 +7,9 @@ from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers._naming import named
-from bespoke_jax.solvers._prediction import TIME
-from bespoke_jax.solvers._steps import multistep
+from bespoke_jax.solvers.loops import multistep
+from bespoke_jax.solvers.naming import named
+from bespoke_jax.solvers.prediction import TIME
 
 
 def _first_order(name: str, default: str, doc: str):

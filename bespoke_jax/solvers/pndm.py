@@ -16,10 +16,10 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers import _adams
-from bespoke_jax.solvers._naming import named
-from bespoke_jax.solvers._prediction import TAU, TIME, Axis, Point, Prediction
-from bespoke_jax.solvers._steps import check_order, multistep
+from bespoke_jax.solvers import adams_weights
+from bespoke_jax.solvers.loops import check_order, multistep
+from bespoke_jax.solvers.naming import named
+from bespoke_jax.solvers.prediction import TAU, TIME, Axis, Point, Prediction
 
 Weights = Callable[[list[Prediction], Point], Sequence[float]]
 """The weights of the past predictions, newest first, in a step to a point."""
@@ -59,12 +59,12 @@ def _along_ddim(past: list[Prediction], t: Point, weights: Sequence[float]) -> L
 
 def _variable_step(past: list[Prediction], t: Point) -> Sequence[float]:
     taus = [m.at.tau for m in past]
-    return _adams.variable_step(taus, taus[0], t.tau).tolist()
+    return adams_weights.variable_step(taus, taus[0], t.tau).tolist()
 
 
 ipndm = _ipndm(
     TIME,
-    lambda past, t: _adams.CONSTANT[len(past)],
+    lambda past, t: adams_weights.CONSTANT[len(past)],
     "ipndm",
     """iPNDM with the weights of equal steps: 55, -59, 37, -9 over 24 and so on.
 

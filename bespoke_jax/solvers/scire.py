@@ -43,11 +43,11 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers import _steps
-from bespoke_jax.solvers._exponential import phi as phi_of
-from bespoke_jax.solvers._naming import named
-from bespoke_jax.solvers._prediction import LAM, SNR, TAU, Axis, Point, Prediction
-from bespoke_jax.solvers._steps import Stages
+from bespoke_jax.solvers import loops
+from bespoke_jax.solvers.exponential import phi as phi_of
+from bespoke_jax.solvers.loops import Stages
+from bespoke_jax.solvers.naming import named
+from bespoke_jax.solvers.prediction import LAM, SNR, TAU, Axis, Point, Prediction
 
 Phi = str | float | int
 """What `phi` accepts: "rd", "rd_inf", "fd", "official" or a number above 0."""
@@ -147,8 +147,8 @@ def _singlestep(
     order, geometric = 1 + len(r), r == ("geometric",)
     phi_1 = _divisor(phi, nfe, order, _official_singlestep)
     known("stage", stage, ("paper", "taylor"))
-    orders = _steps.budget(nfe, order, mode)
-    found = (0.5,) if geometric else _steps.places(*r)
+    orders = loops.budget(nfe, order, mode)
+    found = (0.5,) if geometric else loops.places(*r)
     # A step of order 2 at the end of a three-stage method has its node at 1/2.
     ratios = None if found is None else {2: (0.5,), order: found}
     # The program takes a grid's own nodes as ratios in tau, in V2 too.
@@ -172,9 +172,7 @@ def _singlestep(
             D = form.m(predict(s2, x_s2)) - form.m(m_s)
         return m_s.ddim(t) + (form.half(s, t) / (weight * r[-1])) * D
 
-    return _steps.singlestep(
-        layout, step, orders=orders, stages=stages, denoise=denoise
-    )
+    return loops.singlestep(layout, step, orders=orders, stages=stages, denoise=denoise)
 
 
 def _two_stage(form: Form, doc: str):
@@ -242,7 +240,7 @@ def _multistep(form: Form, order: int, doc: str):
             change = _change(form, past, t, phi_1(i), variant)
             return past[0].ddim(t) + (2 * form.half(past[0].at, t)) * change
 
-        return _steps.multistep(
+        return loops.multistep(
             Layout(schedule, grid, start, end, k),
             step,
             nfe=nfe,

@@ -21,7 +21,7 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import trace
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import MOST_STEPS, GridLike, Layout
-from bespoke_jax.solvers._naming import named
+from bespoke_jax.solvers.naming import named
 
 
 class Tableau(NamedTuple):

@@ -16,9 +16,9 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers._exponential import DATA, NOISE, phi
-from bespoke_jax.solvers._prediction import points_of, run
-from bespoke_jax.solvers._steps import check_order
+from bespoke_jax.solvers.exponential import DATA, NOISE, phi
+from bespoke_jax.solvers.loops import check_order
+from bespoke_jax.solvers.prediction import points_of, run
 
 
 def unipc(

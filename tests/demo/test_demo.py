@@ -98,6 +98,7 @@ def test_denoises_better_than_the_best_linear_filter(name, digits):
     m + C (C + nsr^2 I)^-1 (x_t / alpha - m) is the best any linear denoiser can do.
     """
     model = demo.load(name)
+    assert model.schedule is not None
     x_1 = digits.validation
     t = jnp.full(len(x_1), 0.7, jnp.float32)
     alpha, sigma = (float(v) for v in model.schedule(0.7))

@@ -37,10 +37,10 @@ BAD_FIELDS = [
 ]  # fmt: skip
 BAD_NAMES = [None, "", "no such", 3, Thing(), "VP ", ["midpoint"], b"rk4", "\0", "é"]
 BAD_SOLVERS = [
-    None, "midpoint", 3, Thing(), (), {}, bj.Solver(1, 2, 3, 4, 5),
-    bj.Solver(np.zeros(2), np.zeros(3), np.zeros((2, 1)), np.zeros((2, 1)), 1.0),
-    bj.Solver(np.zeros(0), np.zeros(0), np.zeros((0, 0)), np.zeros((0, 1)), 1.0),
-    bj.Solver("a", "b", "c", "d", "e"),
+    None, "midpoint", 3, Thing(), (), {}, bj.Solver._make([1, 2, 3, 4, 5]),
+    bj.Solver._make([*map(np.zeros, (2, 3, (2, 1), (2, 1))), 1.0]),
+    bj.Solver._make([*map(np.zeros, (0, 0, (0, 0), (0, 1))), 1.0]),
+    bj.Solver._make("abcde"),
 ]  # fmt: skip
 BAD_SCHEDULES = ["VP", 3, Thing(), bj.schedules.VP, lambda t: (t, 1 - t), {}]
 BAD_KEYS = [None, 0, "x", jnp.ones(2), Thing()]
@@ -48,9 +48,11 @@ BAD_GRIDS = [
     "no such", "", 3, None, [], [0.0], [0.5, 0.2, 0.1], [0, np.nan, 1], ["a", "b"],
     np.ones((2, 2)), lambda *a: [0.0, 1.0], lambda *a: None, Thing(), [-1, 0, 1],
 ]  # fmt: skip
+EMPTY = bj.Paths._field_defaults.values()
 BAD_PATHS = [
-    None, "x", 3, Thing(), (), jnp.ones((4, 2)), bj.Paths(1, 2, 3),
-    bj.Paths(jnp.ones((4, 2)), jnp.ones((4, 3)), None), bj.Paths("a", "b", None),
+    None, "x", 3, Thing(), (), jnp.ones((4, 2)), bj.Paths._make([1, 2, 3, *EMPTY]),
+    bj.Paths(jnp.ones((4, 2)), jnp.ones((4, 3)), None),
+    bj.Paths._make(["a", "b", None, *EMPTY]),
 ]  # fmt: skip
 BAD_TIMES = [*BAD_NUMBERS, *BAD_GRIDS]
 

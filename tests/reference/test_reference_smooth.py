@@ -109,7 +109,7 @@ def test_no_step_crosses_a_named_jump(dtype):
     problem = Problem(bj.fields.as_field(_switched), 0.0, 0.5, control,
                       frame_of(_switched, 0.0, 0.5, [JUMP, 0.7]))  # fmt: skip
     assert problem.frame.jumps == (JUMP,)  # those outside are no jumps
-    accepted = integrate(problem, x0, None, [0.0, 0.5]).accepted
+    accepted = integrate(problem, x0, None, np.array([0.0, 0.5])).accepted
     for row in np.asarray(accepted):
         steps = np.append(0.0, row[np.isfinite(row)]).astype(dtype)
         # A step ends just before the jump: none has it inside.

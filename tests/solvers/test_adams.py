@@ -7,7 +7,7 @@ from jax.tree_util import Partial
 
 import bespoke_jax as bj
 from bespoke_jax import solvers
-from bespoke_jax.solvers._adams import CONSTANT, variable_step
+from bespoke_jax.solvers.adams_weights import CONSTANT, variable_step
 
 GRID = [0.0, 0.2, 0.3, 0.45, 0.7, 0.8, 1.0]
 

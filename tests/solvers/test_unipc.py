@@ -11,8 +11,8 @@ from host import run
 from oracles import Mixture, field
 
 import bespoke_jax as bj
-from bespoke_jax.solvers import _prediction as predictions
 from bespoke_jax.solvers import dpm_solver_pp_2m, unipc
+from bespoke_jax.solvers import prediction as predictions
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "golden.json").read_text())
 VP, END = bj.schedules.VP(), 1 - 1e-3

@@ -20,7 +20,6 @@ Generative Flow Models, arXiv 2310.19075, sections 2.1-2.2 and appendix F.
 """
 
 from functools import lru_cache, partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +27,8 @@ import numpy as np
 
 from bespoke_jax.core.checks import known, whole
 from bespoke_jax.core.solver import Solver
-from bespoke_jax.families.family import Family, Steps, check_interval
+from bespoke_jax.core.types import Theta
+from bespoke_jax.families.family import Family, LTau, Steps, check_interval
 from bespoke_jax.families.scale_time.inverse import step_coefficients, values_of
 from bespoke_jax.families.scale_time.nodes import (
     LEARN,
@@ -52,7 +52,7 @@ def scale_time(
     """The scale-time family with n = `steps` steps of a Runge-Kutta base.
 
     theta holds unconstrained numbers: times as log-increments relative to the last one
-    (softmax keeps them ordered), t' and s as logarithms (positive), s' as it is.
+    (softmax keeps them ordered), t' and s as logarithms (positive), s' unchanged.
     Free numbers for n steps: 4n - 1 (euler), 8n - 1 (midpoint, ralston), 4n + 1 (heun),
     8n + 1 (kutta3, rk4), 12n - 1 (heun3).
 
@@ -115,7 +115,7 @@ def _family(steps: int, base: str, learn: str, start: float, end: float) -> Fami
     )
 
 
-def _init(spec: Spec, start: Any = None) -> dict[str, jax.Array]:
+def _init(spec: Spec, start: object = None) -> dict[str, jax.Array]:
     if start is None:
         return theta_from(spec, identity(spec))
     if isinstance(start, Solver):
@@ -128,17 +128,17 @@ def _init(spec: Spec, start: Any = None) -> dict[str, jax.Array]:
     )
 
 
-def _values(spec: Spec, theta: Any) -> dict[str, jax.Array]:
+def _values(spec: Spec, theta: Theta) -> dict[str, jax.Array]:
     """r, t, s at all nodes; t_dot, s_dot at the evaluated ones, which come first."""
     return {"r": jnp.asarray(spec.r), **nodes_from(spec, theta)._asdict()}
 
 
-def _effective(spec: Spec, theta: Any) -> dict[str, jax.Array]:
+def _effective(spec: Spec, theta: Theta) -> dict[str, jax.Array]:
     rows = _steps(spec, theta).rows
     return step_coefficients(rows.t, rows)
 
 
-def _steps(spec: Spec, theta: Any) -> Steps:
+def _steps(spec: Spec, theta: Theta) -> Steps:
     nodes, (a, b, _, _) = nodes_from(spec, theta), spec.tableau
     h, stages = 1.0 / spec.steps, spec.tableau.stages
     s, t = nodes.s[spec.begin], nodes.t[spec.begin]
@@ -160,7 +160,7 @@ def _steps(spec: Spec, theta: Any) -> Steps:
     )
     rows = Solver(t_k, jnp.zeros_like(t_k), p, q[:, :, : reach + 1], t[1:])
 
-    def lipschitz(l_tau: Any) -> jax.Array:
+    def lipschitz(l_tau: LTau) -> jax.Array:
         l_u = l_tau(t_k) if callable(l_tau) else l_tau
         growth = jnp.abs(s_dot) / s_k + t_dot * l_u  # L of u_bar at the stages
         stage_l = []
@@ -173,7 +173,7 @@ def _steps(spec: Spec, theta: Any) -> Steps:
     return Steps(t, rows, lipschitz)
 
 
-def _build(spec: Spec, theta: Any) -> Solver:
+def _build(spec: Spec, theta: Theta) -> Solver:
     rows = _steps(spec, theta).rows
     flat = lambda leaf: leaf.reshape(-1, *leaf.shape[2:])
     return Solver(

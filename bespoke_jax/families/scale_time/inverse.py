@@ -1,4 +1,4 @@
-"""What of a scale-time solver matters, and the way back from a solver to its values.
+"""The identifiable coefficients of a scale-time solver, and the values of a solver.
 
 A step of a base with one or two stages is, whatever the values at its nodes,
 
@@ -6,18 +6,18 @@ A step of a base with one or two stages is, whatever the values at its nodes,
     w = P x_i + Q u_i,    x_{i+1} = C x_i + D w + E u(w),          (two stages)
 
 with A = (s_i + h s'_i)/s_{i+1}, B = h t'_i s_i/s_{i+1} for Euler. These and the
-evaluation times fix the solver: s may be rescaled at nodes where nothing but ratios of
-it counts. The way back is a division at a time; the free s is chosen, s_{i+1} = 1 for
-one stage and s at the inner node sqrt(s_i s_{i+1}) for two.
+evaluation times fix the solver: s may be rescaled at nodes where only its ratios
+count. `values_of` inverts these equations one coefficient at a time and chooses the
+free s: s_{i+1} = 1 for one stage, sqrt(s_i s_{i+1}) at the inner node for two.
 """
-
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.protocols import Values
 from bespoke_jax.core.rows import advance
 from bespoke_jax.core.solver import Solver, canonical
+from bespoke_jax.core.types import Arr
 from bespoke_jax.families.scale_time.nodes import (
     Nodes,
     Spec,
@@ -27,7 +27,7 @@ from bespoke_jax.families.scale_time.nodes import (
 )
 
 
-def step_coefficients(times: Any, rows: Solver) -> dict[str, Any]:
+def step_coefficients(times: Arr, rows: Solver) -> dict[str, Values]:
     """The coefficients of stacked one-step solvers, by the names above."""
     n, stages = rows.t.shape
     # (n, 1 + stages) weights on x_i and the step's velocities
@@ -42,7 +42,7 @@ def step_coefficients(times: Any, rows: Solver) -> dict[str, Any]:
     return {"t": times, **_named(form[..., 0], form[..., 1:])}
 
 
-def _named(a: Any, b: Any) -> dict[str, Any]:
+def _named(a: Values, b: Values) -> dict[str, Values]:
     """From each step's canonical numbers a (n, stages), b (n, stages, stages)."""
     if a.shape[1] == 1:
         return {"A": a[:, 0], "B": b[:, 0, 0]}
@@ -91,7 +91,7 @@ def values_of(spec: Spec, solver: Solver) -> Nodes:
     if all(np.allclose(*pair, rtol=close, atol=close) for pair in pairs):
         return base
     raise ValueError(
-        f"{spec.name} knows the way back only from its own base solver, as its steps "
+        f"{spec.name} can start only from its own base solver, as its steps "
         "share numbers or are constrained. From any member: bases euler, midpoint and "
         "ralston. For every base: families.from_path and families.from_schedules."
     )
@@ -131,7 +131,7 @@ def _check_positive(spec: Spec, name: str, value: np.ndarray) -> None:
         )
 
 
-def _one_stage(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
+def _one_stage(spec: Spec, step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     A, B, h = step["A"], step["B"], 1 / spec.steps
     # With t' fixed the scale must explain B; otherwise no scale is needed at all.
     ratio = h * spec.span / B if spec.learn == "scale" else np.ones_like(B)
@@ -144,7 +144,7 @@ def _one_stage(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _two_stages(spec: Spec, step: dict[str, Any]) -> dict[str, Any]:
+def _two_stages(spec: Spec, step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     _check_positive(spec, "C", step["C"])
     P, Q, C, D, E = (step[name] for name in "PQCDE")
     # c: node of the second stage; the base step is z = x + h c u(x),

@@ -1,15 +1,18 @@
 """Numbers of a scale-time family: theta and the values t, t', s, s' at its nodes.
 
 theta holds unconstrained numbers: times as log-increments relative to the last one
-(softmax keeps them ordered), t' and s as logarithms (positive), s' as it is.
+(softmax keeps them ordered), t' and s as logarithms (positive), s' unchanged.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.protocols import Values
+from bespoke_jax.core.types import Theta
 from bespoke_jax.solvers.tableaux import Tableau
 
 LEARN = {
@@ -50,10 +53,10 @@ class Spec(NamedTuple):
 class Nodes(NamedTuple):
     """The paper's quantities at all nodes; rates beyond `evaluated` do not exist."""
 
-    t: Any
-    t_dot: Any
-    s: Any
-    s_dot: Any
+    t: Values
+    t_dot: Values
+    s: Values
+    s_dot: Values
 
 
 def identity(spec: Spec) -> Nodes:
@@ -79,7 +82,7 @@ def theta_from(spec: Spec, nodes: Nodes) -> dict[str, jax.Array]:
     return {name: jnp.asarray(numbers[name], dtype) for name in LEARN[spec.learn]}
 
 
-def nodes_from(spec: Spec, theta: Any) -> Nodes:
+def nodes_from(spec: Spec, theta: Theta) -> Nodes:
     """The values at the nodes; those that are not learned are the identity's."""
     theta = {**theta_from(spec._replace(learn="both"), identity(spec)), **theta}
     gaps = jax.nn.softmax(jnp.append(theta["t"], 0.0))
@@ -94,41 +97,53 @@ def nodes_from(spec: Spec, theta: Any) -> Nodes:
     )
 
 
-def tolerance(*arrays: Any) -> float:
+def tolerance(*arrays: object) -> float:
     """What counts as equal: rounding of the coarsest dtype, theta's included."""
     dtypes = [jnp.result_type(float), *(np.asarray(leaf).dtype for leaf in arrays)]
     return max(1e-9, 100 * max(float(jnp.finfo(dtype).eps) for dtype in dtypes))
 
 
-def check_values(spec: Spec, values: dict[str, Any]) -> Nodes:
-    """Host values at the nodes, missing ones the identity's, or what is wrong.
+def check_values(spec: Spec, values: Mapping[str, object]) -> Nodes:
+    """Check host values at the nodes; missing ones are those of the base solver.
 
     Raises:
         ValueError: unknown names, wrong lengths, values that are not finite, times
             that do not increase from start to end, s_0 other than 1, t' or s not
             positive, or a value that `learn` keeps fixed moved.
     """
-    base = identity(spec)
     if unknown := set(values) - {"r", *Nodes._fields}:
         raise ValueError(
             f"values of {spec.name} are named {list(Nodes._fields)}; "
             f"got {sorted(unknown)}."
         )
+    base = identity(spec)
     given = {name: values.get(name, want) for name, want in base._asdict().items()}
     close = tolerance(*given.values())
     nodes = Nodes(**{k: np.asarray(v, np.float64) for k, v in given.items()})
-    at = lambda node: f"at r = {spec.r[node]:.4g}"
+    _check_arrays(spec, nodes, base)
+    _check_ends(spec, nodes, close)
+    _check_signs(spec, nodes)
+    _check_fixed(spec, nodes, base, close)
+    return nodes
+
+
+def _check_arrays(spec: Spec, nodes: Nodes, base: Nodes) -> None:
+    """Shapes, and finite numbers."""
     for name, got, want in zip(Nodes._fields, nodes, base, strict=True):
         if got.shape != want.shape:
             raise ValueError(
                 f"{name} of {spec.name} must have shape {want.shape}; got {got.shape}."
             )
         if not np.isfinite(got).all():
-            node = np.flatnonzero(~np.isfinite(got))[0]
+            node = int(np.flatnonzero(~np.isfinite(got))[0])
             raise ValueError(
-                f"{name} must be finite; {at(node)} it is {got[node]}. "
+                f"{name} must be finite; {_at(spec, node)} it is {got[node]}. "
                 "Where the path has infinite rates at the data end, use end < 1."
             )
+
+
+def _check_ends(spec: Spec, nodes: Nodes, close: float) -> None:
+    """t_0 = start, t_n = end and s_0 = 1."""
     off = np.abs([nodes.t[0] - spec.start, nodes.t[-1] - spec.end, nodes.s[0] - 1.0])
     if off.max() > close:
         raise ValueError(
@@ -136,25 +151,33 @@ def check_values(spec: Spec, values: dict[str, Any]) -> Nodes:
             f"and s[0] = 1; got {nodes.t[0]:.6g}, {nodes.t[-1]:.6g} and "
             f"{nodes.s[0]:.6g}."
         )
+
+
+def _check_signs(spec: Spec, nodes: Nodes) -> None:
+    """Increasing times, t' > 0 and s > 0."""
     gaps = np.append(np.diff(nodes.t), np.inf)
-    for name, got in {
-        "t[i+1] - t[i]": gaps,
-        "t_dot": nodes.t_dot,
-        "s": nodes.s,
-    }.items():
+    named = {"t[i+1] - t[i]": gaps, "t_dot": nodes.t_dot, "s": nodes.s}
+    for name, got in named.items():
         if got.min() <= 0:
-            node = np.argmin(got)
+            node = int(np.argmin(got))
             raise ValueError(
-                f"{name} must be positive; {at(node)} it is {got[node]:.6g}. "
+                f"{name} must be positive; {_at(spec, node)} it is {got[node]:.6g}. "
                 "Where the path has infinite rates at the data end, use end < 1."
             )
+
+
+def _check_fixed(spec: Spec, nodes: Nodes, base: Nodes, close: float) -> None:
+    """What `learn` keeps fixed has the values of the base solver."""
     for name in set(Nodes._fields) - set(LEARN[spec.learn]):
         got, want = getattr(nodes, name), getattr(base, name)
         moved = np.abs(got - want)
         if moved.max() > close * max(1.0, np.abs(got).max()):
-            node = np.argmax(moved)
+            node = int(np.argmax(moved))
             raise ValueError(
                 f"learn={spec.learn!r} keeps {FIXED[spec.learn]}; this start needs "
-                f"{name} = {got[node]:.6g} {at(node)}. Use learn='both'."
+                f"{name} = {got[node]:.6g} {_at(spec, node)}. Use learn='both'."
             )
-    return nodes
+
+
+def _at(spec: Spec, node: int) -> str:
+    return f"at r = {spec.r[node]:.4g}"

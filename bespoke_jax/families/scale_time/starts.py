@@ -14,7 +14,6 @@ Reference: Shaul et al. (2024), arXiv 2310.19075, section 2.2 and Theorem 2.3.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +21,7 @@ import numpy as np
 
 from bespoke_jax.core import checks
 from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.core.types import Arr, Theta
 from bespoke_jax.families.family import Family
 from bespoke_jax.schedules import endpoints
 from bespoke_jax.schedules.endpoints import Endpoints
@@ -29,9 +29,9 @@ from bespoke_jax.schedules.endpoints import Endpoints
 
 def from_path(
     family: Family,
-    time: Callable[[Any], Any],
-    scale: Callable[[Any], Any] = jnp.ones_like,
-) -> Any:
+    time: Callable[[jax.Array], Arr | float],
+    scale: Callable[[jax.Array], Arr | float] = jnp.ones_like,
+) -> Theta:
     """theta of the base solver on x_bar(r) = s(r) x(t(r)), for smooth t and s.
 
     t_r, s_r at the nodes, rates by forward differentiation, s divided by s(0).
@@ -71,7 +71,7 @@ def from_path(
     return family.init({"t": t, "t_dot": t_dot, "s": s / s[0], "s_dot": s_dot / s[0]})
 
 
-def from_schedules(family: Family, old: Schedule, new: Schedule) -> Any:
+def from_schedules(family: Family, old: Schedule, new: Schedule) -> Theta:
     """theta of the base solver on the path `new`, for a model trained on `old`.
 
     The new path is run where its SNR is one that the old path has on [start, end]; its

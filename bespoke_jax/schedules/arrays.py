@@ -2,23 +2,15 @@
 
 import sys
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
+from bespoke_jax.core.protocols import Values
 from bespoke_jax.core.types import Arr, Times
 
 AnyTimes = Times | int | Int[Arr, " *times"] | np.number
 """Arguments of any shape, `schedule(1)` too."""
-
-Values = Any
-"""Results: floating, in the shape of the argument. A JAX array for a JAX array, and
-NumPy float64 for numbers and NumPy arrays, a scalar for a scalar. Which of them is not
-known to static types."""
-
-Pair = tuple[Values, Values]
-"""alpha and sigma, or their rates."""
 
 
 def namespace(value: object) -> ModuleType:

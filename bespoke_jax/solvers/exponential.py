@@ -8,7 +8,7 @@ With h = lambda_t - lambda_s the two exact solutions
 have the same form: for m = eps, scale c_t = sigma_t and e = h, and for m = x_1,
 c_t = alpha_t and e = -h, a polynomial m = sum_k m_k ((lambda - lambda_s) / h)^k / k!
 is integrated as x_t = ddim - c_t sum_k phi_{k+1}(e) m_k. DPM-Solver takes the first,
-DPM-Solver++ the second; `_dpm` makes the constructors of both.
+DPM-Solver++ the second; `dpm_constructors` makes the constructors of both.
 """
 
 import math
@@ -21,9 +21,9 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count
 from bespoke_jax.grids import Layout
-from bespoke_jax.solvers import _steps
-from bespoke_jax.solvers._prediction import LAM, Point, Prediction
-from bespoke_jax.solvers._steps import Stages
+from bespoke_jax.solvers import loops
+from bespoke_jax.solvers.loops import Stages
+from bespoke_jax.solvers.prediction import LAM, Point, Prediction
 
 VARIANTS = ("dpmsolver", "taylor")
 MULTISTEP_VARIANTS = (*VARIANTS, "exact")
@@ -107,7 +107,7 @@ def singlestep(
         curve = (1 / (r[1] - r[0])) * (D_2 - D_1)
         return x_t - kind.c(t) * (phi_2 * slope + 2 * phi_3 * curve)
 
-    return _steps.singlestep(
+    return loops.singlestep(
         layout,
         step,
         orders=orders,
@@ -145,7 +145,7 @@ def multistep(
         curve = 2 * phi_3 if variant == "exact" else phi_3
         return x_t - kind.c(t) * (phi_2 * D_1 + curve * D_2)
 
-    return _steps.multistep(
+    return loops.multistep(
         layout,
         step,
         nfe=nfe,

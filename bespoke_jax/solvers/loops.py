@@ -12,7 +12,7 @@ from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear
 from bespoke_jax.core.types import Count
 from bespoke_jax.grids import MOST_STEPS, Layout
-from bespoke_jax.solvers._prediction import (
+from bespoke_jax.solvers.prediction import (
     Axis,
     Point,
     Predict,

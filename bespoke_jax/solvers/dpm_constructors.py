@@ -1,6 +1,6 @@
 """What DPM-Solver and DPM-Solver++ share: one constructor per number of predictions.
 
-Both papers' methods are the steps of `_exponential` on one kind of prediction. The
+Both papers' methods are the steps of `exponential` on one kind of prediction. The
 functions here return the constructor for a kind, under its public name; the two papers'
 files hold the names and formulas.
 """
@@ -9,10 +9,10 @@ from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Count, Number
 from bespoke_jax.grids import GridLike, Layout
-from bespoke_jax.solvers import _exponential
-from bespoke_jax.solvers._exponential import Kind
-from bespoke_jax.solvers._naming import named
-from bespoke_jax.solvers._steps import budget, places
+from bespoke_jax.solvers import exponential
+from bespoke_jax.solvers.exponential import Kind
+from bespoke_jax.solvers.loops import budget, places
+from bespoke_jax.solvers.naming import named
 
 PAPER = {2: (0.5,), 3: (1 / 3, 2 / 3)}
 """Places of the stages in the papers, by the order of the step."""
@@ -34,7 +34,7 @@ def two_stage(kind: Kind, name: str, doc: str):
         denoise: bool = False,
     ) -> Solver:
         r = places(r1)
-        return _exponential.singlestep(
+        return exponential.singlestep(
             kind,
             Layout(schedule, grid, start, end),
             budget(nfe, 2, mode),
@@ -65,7 +65,7 @@ def three_stage(kind: Kind, name: str, doc: str):
         r = places(r1, r2)
         # A step of order 2 at the end takes r1, and 1/2 with the papers' places.
         ratios = None if r is None else PAPER if r == PAPER[3] else {2: r[:1], 3: r}
-        return _exponential.singlestep(
+        return exponential.singlestep(
             kind,
             Layout(schedule, grid, start, end),
             budget(nfe, 3, mode),
@@ -91,7 +91,7 @@ def multistep(kind: Kind, order: int, name: str, doc: str):
         lower_order_final: bool = True,
         denoise: bool = False,
     ) -> Solver:
-        return _exponential.multistep(
+        return exponential.multistep(
             kind,
             Layout(schedule, grid, start, end),
             order,

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.checks import real
-from bespoke_jax.schedules._arrays import AnyTimes, Pair, Values, as_times, namespace
+from bespoke_jax.core.protocols import Pair, Values
+from bespoke_jax.schedules.arrays import AnyTimes, as_times, namespace
 
 _STEP = 1e-100
 
