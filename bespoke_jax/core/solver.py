@@ -9,14 +9,16 @@ i = 0 .. nfe-1, and the sample is x_nfe. One row costs one network evaluation (N
 Runge-Kutta stages are rows too. The windows wx and wu are the method's memory.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from bespoke_jax.core.checks import numbers, shown
 from bespoke_jax.core.rows import advance
-from bespoke_jax.core.types import Arr
+
+if TYPE_CHECKING:  # reading a card does not import JAX
+    from bespoke_jax.core.types import Arr
 
 
 class Solver(NamedTuple):
@@ -25,15 +27,15 @@ class Solver(NamedTuple):
     A pytree of numbers: it can be jitted over, differentiated, stacked and vmapped.
     """
 
-    t: Float[Arr, " n"]
+    t: "Float[Arr, ' n']"
     """(n,) evaluation times in [0, end]."""
-    a: Float[Arr, " n"]
+    a: "Float[Arr, ' n']"
     """(n,) weight of the initial state x_0."""
-    p: Float[Arr, "n wx"]
+    p: "Float[Arr, 'n wx']"
     """(n, wx) weights of x_i, x_{i-1}, ...; 0 where they would reach before x_0."""
-    q: Float[Arr, "n wu"]
+    q: "Float[Arr, 'n wu']"
     """(n, wu) weights of u_i, u_{i-1}, ...; 0 where they would reach before u_0."""
-    end: Float[Arr | np.floating, ""]
+    end: "Float[Arr | np.floating, '']"
     """() time of the sample x_n, in (0, 1]."""
 
     @property

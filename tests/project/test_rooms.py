@@ -1,6 +1,8 @@
-"""One rule of privacy: an underscore marks what only its own file uses."""
+"""Rules of imports: an underscore is for one file only, and cards need no JAX."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,9 @@ def test_no_file_imports_a_private_name_of_another(room):
                 private = [a.name for a in node.names if a.name.startswith("_")]
                 found += [f"{path.name}: {name}" for name in private if name[1] != "_"]
     assert found == []
+
+
+@pytest.mark.parametrize("module", ["cards.card", "cli.show", "solvers.registry"])
+def test_cards_are_read_and_solvers_listed_without_importing_jax(module):
+    code = f"import sys, bespoke_jax.{module}; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
