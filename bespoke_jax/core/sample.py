@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core import endpoints
 from bespoke_jax.core.calls import as_field, as_states, evaluate
 from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.solver import Solver, check_form
 from bespoke_jax.core.types import Arr, Conditioning
-from bespoke_jax.schedules import endpoints
 
 
 def sample(

@@ -31,12 +31,12 @@ import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax.core import checks
+from bespoke_jax.core.endpoints import Endpoints
 from bespoke_jax.core.protocols import Schedule, Values
 from bespoke_jax.core.solver import Solver, canonical, validate
 from bespoke_jax.core.types import Theta
 from bespoke_jax.families.family import Family, Steps, check_interval
 from bespoke_jax.schedules import CondOT, on_host
-from bespoke_jax.schedules.endpoints import Endpoints
 from bespoke_jax.solvers.first_order import ddim
 
 

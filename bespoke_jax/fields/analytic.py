@@ -43,12 +43,17 @@ def random_mixture(
         seed: of NumPy's generator.
         dim, modes: d and K.
         std: s of every mode.
+
+    Raises:
+        ValueError: a number out of range.
     """
     rng = np.random.default_rng(checks.whole("seed", seed, least=0))
+    modes = checks.whole("modes", modes, most=2**20)
+    dim = checks.whole("dim", dim, most=2**20 // modes)
     return Mixture(
         np.full(modes, 1.0 / modes),
         rng.standard_normal((modes, dim)),
-        np.full(modes, float(std)),
+        np.full(modes, checks.real("std", std, least=0)),
     )
 
 
@@ -85,11 +90,25 @@ def mixture_field(schedule: Schedule, mixture: Mixture) -> Partial:
         u(t, x) = alpha'_t E[x_1 | x] + sigma'_t E[x_0 | x]
 
     Raises:
-        ValueError: not a schedule, or one that is not hashable.
+        ValueError: not a schedule, or one that is not hashable; a mixture whose arrays
+            do not fit together.
     """
     path = checks.static_schedule("schedule", schedule)
-    checks.instance("mixture", mixture, Mixture, "a fields.Mixture")
-    return Partial(_Exact(path), mixture)
+    return Partial(_Exact(path), _checked(mixture))
+
+
+def _checked(mixture: Mixture) -> Mixture:
+    w, mu, s = checks.instance("mixture", mixture, Mixture, "a fields.Mixture")
+    for name, leaf in (("w", w), ("mu", mu), ("s", s)):
+        checks.numbers(f"mixture.{name}", leaf)
+    shapes = np.shape(w), np.shape(mu), np.shape(s)
+    ranks = tuple(map(len, shapes))
+    if ranks != (1, 2, 1) or not shapes[0] == shapes[2] == shapes[1][:1]:
+        raise ValueError(
+            "a mixture needs w (K,), mu (K, d) and s (K,); got "
+            f"{shapes[0]}, {shapes[1]} and {shapes[2]}."
+        )
+    return mixture
 
 
 @dataclass(frozen=True)

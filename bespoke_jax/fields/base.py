@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 from jaxtyping import Int, PyTree
 
+from bespoke_jax.core import endpoints
 from bespoke_jax.core.calls import per_sample, to_batch
 from bespoke_jax.core.checks import shown
+from bespoke_jax.core.endpoints import Endpoints
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Arr, BatchTime, Conditioning, State
-from bespoke_jax.schedules import endpoints
-from bespoke_jax.schedules.endpoints import Endpoints
 
 NetworkTime = BatchTime | Int[Arr, " batch"]
 """The time argument of a network: that of a field, or integer levels."""

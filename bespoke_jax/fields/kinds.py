@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core import endpoints
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Arr
-from bespoke_jax.schedules import endpoints
 
 
 # Each kind: (beta, gamma) of u = beta x + gamma out on the path p. Only the divisions

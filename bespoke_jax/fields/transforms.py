@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from bespoke_jax.core import endpoints
 from bespoke_jax.core.calls import as_field, evaluate, per_sample, to_batch
 from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import BatchTime, Conditioning, State
 from bespoke_jax.fields.base import as_callable, coefficients
 from bespoke_jax.fields.knowledge import jumps_of, preimages, schedule_of
-from bespoke_jax.schedules import endpoints
 
 
 def scale_time(field: VelocityField, scale: object, time: object) -> Partial:

@@ -11,8 +11,6 @@ parameter.
 `explicit`, `from_sigmas` and `from_timesteps` read lists. `resolve` turns what a
 solver's `grid=` argument accepts into times, for every solver and family alike; a
 `Layout` carries such a grid with its schedule, start and end.
-
-Modules whose names begin with an underscore are used in this folder only.
 """
 
 from bespoke_jax.grids.checks import MOST_STEPS as MOST_STEPS

@@ -17,11 +17,9 @@ end: nsr in float32 is within about 1e-6 relative of float64 up to t = 1 - 1e-5.
 A schedule of your own is a `Path`, which needs alpha and sigma only, or any object with
 the six methods; `check` verifies that they agree. `endpoints` turns velocities into
 data and noise predictions and changes one schedule into another.
-
-Modules whose names begin with an underscore are used in this folder only.
 """
 
-from bespoke_jax.schedules import endpoints as endpoints
+from bespoke_jax.core import endpoints as endpoints
 from bespoke_jax.schedules.checks import check as check
 from bespoke_jax.schedules.cond_ot import CondOT as CondOT
 from bespoke_jax.schedules.cosine import Cosine as Cosine

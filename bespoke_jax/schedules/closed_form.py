@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.arrays import AnyTimes, as_times, namespace
 from bespoke_jax.core.checks import real
 from bespoke_jax.core.protocols import Pair, Values
-from bespoke_jax.schedules.arrays import AnyTimes, as_times, namespace
 
 _STEP = 1e-100
 

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from bespoke_jax.core.arrays import AnyTimes, as_times, namespace
 from bespoke_jax.core.checks import numbers
 from bespoke_jax.core.protocols import Values
 from bespoke_jax.core.types import Arr
-from bespoke_jax.schedules.arrays import AnyTimes, as_times, namespace
 from bespoke_jax.schedules.closed_form import ClosedForm
 
 _ROUNDING = 2.0**-24

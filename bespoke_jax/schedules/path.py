@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.arrays import AnyTimes, as_times, namespace
 from bespoke_jax.core.protocols import Pair, Values
-from bespoke_jax.schedules.arrays import AnyTimes, as_times, namespace
 from bespoke_jax.schedules.host import on_host
 from bespoke_jax.schedules.inverse import time_at
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bespoke_jax.core.arrays import AnyTimes, as_times
 from bespoke_jax.core.checks import static_schedule
 from bespoke_jax.core.protocols import Pair, Schedule, Values
-from bespoke_jax.schedules.arrays import AnyTimes, as_times
 from bespoke_jax.schedules.closed_form import positive
 from bespoke_jax.schedules.host import joints
 

@@ -1,7 +1,7 @@
 """Both predictions of one evaluation, for recursions written in x_1 and epsilon.
 
 Every evaluation gives the data prediction x_1 and the noise prediction eps (see
-`schedules.endpoints`). The step
+`core.endpoints`). The step
 
     x_t = alpha_t x_1 + sigma_t eps                                             (DDIM)
 
@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.endpoints import Endpoints
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.tracing import Linear, trace
 from bespoke_jax.core.types import Count
 from bespoke_jax.grids import Layout
 from bespoke_jax.schedules import on_host
-from bespoke_jax.schedules.endpoints import Endpoints
 
 
 class Point(NamedTuple):

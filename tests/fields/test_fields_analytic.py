@@ -54,5 +54,7 @@ def test_equal_fields_are_compared_by_schedule():
     assert first.func == second.func
     with pytest.raises((ValueError, TypeError), match="schedule"):
         bj.fields.mixture_field(3, MIXTURE)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"got \(3,\), \(4, 3\) and \(4,\)"):
+        bj.fields.mixture_field(bj.schedules.VP(), MIXTURE._replace(w=np.ones(3)))
     with pytest.raises(ValueError, match="at least 0; got -1"):
         bj.fields.random_mixture(-1)

@@ -84,7 +84,7 @@ MODEL_FIELDS = {
 FIELDS_OF = (
     "guide", "guide.interval", "compose", "from_prediction", "threshold", "reverse",
     "change_schedule", "data_prediction", "noise_prediction", "switch",
-    "fields.scale_time", "from_diffrax", "from_flax",
+    "fields.scale_time", "from_diffrax", "from_flax", "mixture_field",
 )  # fmt: skip
 """What makes fields: these are sampled from."""
 
@@ -237,6 +237,13 @@ def making_fields() -> dict:
             fields.compose,
             dict(field=field, nulls=[jnp.zeros(2)], weights=[1.0], interval=(0.1, 1.0),
                  rescale=0.5, schedule=VP),
+        ),
+        "mixture_field": (
+            fields.mixture_field,
+            dict(schedule=VP, mixture=fields.random_mixture(0)),
+        ),
+        "random_mixture": (
+            fields.random_mixture, dict(seed=0, dim=2, modes=3, std=0.3)
         ),
         "switch": (fields.switch, dict(early=field, late=field, boundary=0.5)),
         "reverse": (fields.reverse, dict(field=field)),

@@ -19,12 +19,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.core import checks
+from bespoke_jax.core import checks, endpoints
+from bespoke_jax.core.endpoints import Endpoints
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Arr, Theta
 from bespoke_jax.families.family import Family
-from bespoke_jax.schedules import endpoints
-from bespoke_jax.schedules.endpoints import Endpoints
 
 
 def from_path(

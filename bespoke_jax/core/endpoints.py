@@ -14,8 +14,8 @@ also take the symbols of `core.tracing`.
 
 from typing import NamedTuple
 
+from bespoke_jax.core.arrays import AnyTimes, namespace
 from bespoke_jax.core.protocols import Pair, Schedule, Values
-from bespoke_jax.schedules.arrays import AnyTimes, namespace
 
 
 class Endpoints(NamedTuple):

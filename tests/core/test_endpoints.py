@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bespoke_jax.core.endpoints import Endpoints
 from bespoke_jax.core.tracing import trace
 from bespoke_jax.schedules import (
     EDM,
@@ -17,7 +18,6 @@ from bespoke_jax.schedules import (
     Shifted,
     endpoints,
 )
-from bespoke_jax.schedules.endpoints import Endpoints
 
 SCHEDULES = [
     VP(),
