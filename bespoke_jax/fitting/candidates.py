@@ -1,4 +1,4 @@
-"""What a tailored solver can start from: everything the library knows of one length."""
+"""Solvers of one length that a tailored solver can start from."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
 
     name: str
     method: str
-    """What makes it, without its grid: starts are diverse in this."""
+    """Its constructor, without the grid. Chosen starts differ in it."""
     theta: Any
     given: bool = False
     """Whether the caller brought it."""
@@ -45,8 +45,8 @@ def candidates(
 ) -> tuple[list[Candidate], list[Dropped]]:
     """Everything of exactly nfe evaluations that lies in the family, each once.
 
-    A constructor that fails costs its candidate only, whatever it raises: a schedule of
-    the user's own may break some of them.
+    A constructor that raises loses only its own candidate: some may not work with a
+    schedule that the user wrote.
 
     Raises:
         ValueError: a start of the caller's that is not of nfe or nfe - 1 evaluations,

@@ -49,7 +49,7 @@ class Run(NamedTuple):
 
     @property
     def place(self) -> int:
-        """A number that grows with every change worth a checkpoint."""
+        """A number that increases with every change that is saved."""
         return 2 * self.history.iteration.size + self.test.size
 
 

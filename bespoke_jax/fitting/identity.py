@@ -1,4 +1,4 @@
-"""What tells two runs apart: their inputs, and numbers that are robust to rounding.
+"""The identity of a run: its inputs, and numbers that are robust to rounding.
 
 Noises and conditioning are inputs and are compared bit by bit. Ground truth and
 velocities are results: solved again, or on other devices, they differ in their last

@@ -1,8 +1,8 @@
 """Rounds of Levenberg-Marquardt steps from several starts, within a budget.
 
-Each start is a track. After each round the better half goes on with more paths; a track
-that fails is dropped and the others go on. Every step is a part of the journal, so that
-an interrupted run goes on where it was.
+Every start opens a track. After each round the better half continues with more paths; a
+track that fails is dropped. Each step is recorded in the journal, so that an
+interrupted run resumes where it stopped.
 """
 
 import math

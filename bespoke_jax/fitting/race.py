@@ -1,8 +1,8 @@
-"""Which of many starts is worth improving: successive halving.
+"""Choosing among many starts by successive halving.
 
-All starts are measured on a few paths; the better half goes on to twice as many, and so
-on. So hundreds of starts cost little more than a few, and the best few are known from
-many paths. Reference: Jamieson and Talwalkar (2016), arXiv 1502.07943, algorithm 1.
+All starts are measured on a few paths. The better half is measured on twice as many,
+and so on, so that hundreds of starts cost little more than a few, and the best ones are
+measured on many paths. Reference: Jamieson and Talwalkar (2016), arXiv 1502.07943, algorithm 1.
 """
 
 import math

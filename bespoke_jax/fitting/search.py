@@ -45,7 +45,7 @@ class Tailored(NamedTuple):
     paths: Paths
     """The ground truth, solved for or given."""
     dropped: tuple[Dropped, ...]
-    """What was left out of the search, and why."""
+    """Starts and tracks that failed, and why."""
 
     @property
     def loss(self) -> str:
