@@ -2,7 +2,9 @@
 
 All starts are measured on a few paths. The better half is measured on twice as many,
 and so on, so that hundreds of starts cost little more than a few, and the best ones are
-measured on many paths. Reference: Jamieson and Talwalkar (2016), arXiv 1502.07943, algorithm 1.
+measured on many paths.
+
+Reference: Jamieson and Talwalkar (2016), arXiv 1502.07943, algorithm 1.
 """
 
 import math
