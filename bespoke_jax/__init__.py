@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bespoke_jax.fields.model import Model
     from bespoke_jax.fitting import losses
     from bespoke_jax.fitting.fit import Fitted, fit
+    from bespoke_jax.fitting.regression import regress
     from bespoke_jax.fitting.search import Tailored
     from bespoke_jax.fitting.tailor import tailor
     from bespoke_jax.metrics.order import Verdict, certify, row_sums
@@ -68,6 +69,7 @@ _HOMES = {
     "canonical": "core.solver",
     "certify": "metrics.order",
     "fit": "fitting.fit",
+    "regress": "fitting.regression",
     "row_sums": "metrics.order",
     "sample": "core.sample",
     "tailor": "fitting.tailor",
@@ -115,6 +117,7 @@ __all__ = [
     "paths",
     "plots",
     "reference",
+    "regress",
     "report",
     "row_sums",
     "sample",

@@ -155,6 +155,12 @@ def fitting() -> dict:
                  test=paths(), evaluations=50000, seconds=20.0, save_seconds=1.0,
                  directory=None, **QUIET),
         ),
+        "regress": (
+            bj.regress,
+            dict(field=field, paths=paths(), times=np.array([0.0, 0.5, END]),
+                 schedule=VP, window=2, prior=None, ridge=1e-8, rounds=1,
+                 states="own", batch_size=5),
+        ),
         "tailor": (
             bj.tailor,
             dict(field=field, x0=paths(), nfe=2, key=key, schedule=VP, judge="mean",
