@@ -18,6 +18,8 @@ arXiv 2305.14677, which solves for such rows with features on the exact path
 Holland and Welsch (1977) for iteratively re-weighted least squares.
 """
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -39,7 +41,7 @@ def regress(
     field: VelocityField,
     paths: Paths,
     *,
-    times: Arr,
+    times: Arr | Sequence[float | int],
     schedule: Schedule,
     window: int | None = None,
     prior: Solver | None = None,
@@ -185,7 +187,7 @@ def _velocities(
     return np.concatenate(parts)
 
 
-def _times(times: Arr, paths: Paths) -> np.ndarray:
+def _times(times: Arr | Sequence[float | int], paths: Paths) -> np.ndarray:
     t = np.asarray(checks.numbers("times", times), np.float64)
     if t.ndim != 1 or t.size < 2 or not (np.diff(t) > 0).all():
         raise ValueError(
