@@ -38,6 +38,8 @@ def solve(field, space, end):
     if isinstance(schedule, bj.schedules.DiscreteVP):
         nfe = round(end * len(schedule.alphas_bar))
         solver = bj.solvers.dpm_solver_pp_2m(schedule, nfe=nfe, end=end, grid="uniform")
+    elif isinstance(schedule, bj.schedules.EDM):  # six decades of sigma
+        solver = bj.solvers.rk4(steps=400, end=end)
     else:
         solver = bj.solvers.midpoint(steps=800, end=end)
     return bj.sample(field, solver, space["x0"], c=space["c"])

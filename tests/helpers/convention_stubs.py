@@ -137,6 +137,16 @@ def gencast():
     )
 
 
+def alphafold():
+    def denoising_step(positions, t_hat):
+        assert positions.shape == (2, 3, 3) and t_hat.shape == ()
+        one = lambda value: jnp.reshape(value, 1)
+        return ideal("data", positions[None], one(1.0), one(t_hat), one(0.4))[0]
+
+    noise = jax.random.normal(jax.random.key(2), (4, 2, 3, 3))
+    return names(FIXED, noise, c=None, denoising_step=denoising_step)
+
+
 def diffrax_users():
     def vf(t, y, args):
         assert jnp.ndim(t) == 0 and y.shape == (3,)
@@ -332,6 +342,7 @@ FIXED = jnp.full(4, 0.4)
 STUBS = {
     "openpi (pi0, pi0.5)": openpi,
     "GenCast": gencast,
+    "AlphaFold 3": alphafold,
     "DiffuseNNX (SiT)": lambda: names(net=Sit()),
     "MeanFlow": lambda: names(net=MeanFlow(), variables=LINEN),
     "Improved MeanFlow": improved_meanflow,
