@@ -57,12 +57,14 @@ def test_the_reported_case():
 @pytest.mark.slow
 def test_dense_states_come_back_in_the_fields_own_time():
     field = noise_model(DISCRETE, oracles.GAUSSIAN)
-    paths = bj.reference.solve(field, X0, end=END, progress=False)
+    # At 1e-5 the step-size control lets a sample in a thousand of this field, whose
+    # error estimate happens to vanish in a long step, end 3e-4 off.
+    paths = bj.reference.solve(field, X0, end=END, rtol=1e-6, atol=1e-6, progress=False)
     knots = np.asarray(paths.knots, np.float64)
     exact = np.stack(
         [exact_ends(DISCRETE, oracles.GAUSSIAN, X0, 0.0, t) for t in knots], 1
     )
-    assert np.abs(np.asarray(paths.states) - exact).max() < 3e-4
+    assert np.abs(np.asarray(paths.states) - exact).max() < 1e-4
     slopes = jax.vmap(field, (0, 1), 1)(paths.knots, paths.states)
     np.testing.assert_allclose(paths.slopes, slopes, rtol=1e-5, atol=1e-5)
     between = (knots[1:] + knots[:-1]) / 2
@@ -70,7 +72,7 @@ def test_dense_states_come_back_in_the_fields_own_time():
     exact = np.stack(
         [exact_ends(DISCRETE, oracles.GAUSSIAN, X0, 0.0, t) for t in between]
     )
-    assert np.abs(np.asarray(x) - exact).max() < 3e-4
+    assert np.abs(np.asarray(x) - exact).max() < 1e-4
 
 
 def test_the_frame_and_back():
