@@ -49,10 +49,8 @@ def fit(
 
     steps = steps_for(nfe, base)
     arguments.choice("loss", loss, LOSSES, plural="losses")
-    if not lr > 0:
-        raise ValueError(f"--lr must be above 0; got {lr}")
-    arguments.at_least("iterations", iterations, 1)
     arguments.not_negative(evaluations=evaluations, seconds=seconds)
+    _check_steps(iterations, lr)
     _check_batch(paths, batch_size)
     card = files.writable(out, suffix=".json")
 
@@ -110,6 +108,14 @@ def steps_for(nfe: int, base: str) -> int:
             f"got {nfe}, the nearest is {valid}"
         )
     return nfe // stages
+
+
+def _check_steps(iterations: int, lr: float) -> None:
+    from bespoke_jax.cli import arguments
+
+    if not lr > 0:
+        raise ValueError(f"--lr must be above 0; got {lr}")
+    arguments.at_least("iterations", iterations, 1)
 
 
 def _check_batch(paths: int, batch_size: int) -> None:
