@@ -18,17 +18,17 @@ exactly; of the others a few random ones give H without bias: J^T J = E of (D - 
 the square of a random row, besides the first. All D rows are taken where they are not
 more than `probes`, and H is exact then.
 
-Networks are evaluated once per row of (S), forward, and each probe costs one reverse
-pass (2 forward ones): n (1 + 2 probes) evaluations per sample and step.
+With a condition w_i per sample, theta_i = sum_k phi_k(w_i) Theta_k (`conditions`), and
+J_i(Theta) is the Kronecker product of phi(w_i) with J_i(theta_i).
 
 References: Levenberg (1944); Marquardt (1963); Holland and Welsch (1977), iteratively
 reweighted least squares.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,30 +39,41 @@ from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.core.checks import whole
 from bespoke_jax.core.norms import rms
-from bespoke_jax.core.sample import sample
-from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.types import Conditioning, Theta
 from bespoke_jax.families import Family
+from bespoke_jax.fitting import adjoint
 from bespoke_jax.reference.paths import Paths
 
 # Samples in one call where the caller does not say: many of small samples.
 _BATCH, _NUMBERS = 64, 8192
+_FLAT = 1e-3
+"""Errors below this share of the median have its weight."""
+
+
+class Point(NamedTuple):
+    """A theta, its errors, and the solves that gave them."""
+
+    theta: Theta
+    errors: np.ndarray
+    """(N,) per-sample errors; inf where a solve diverged."""
+    runs: tuple[adjoint.Run, ...] = ()
+    """The solves of the batches; none where the errors were read from a file."""
 
 
 class Step(NamedTuple):
     """Where one iteration ended."""
 
-    theta: Any
+    point: Point
     loss: float
     """F_c on the training paths."""
     damping: float
     """lambda for the next iteration."""
     evaluations: int
     """Network evaluations spent: forward 1, each probe 2 more."""
-    errors: np.ndarray
-    """(N,) per-sample errors at theta."""
 
 
-def robust(errors: Any, c: float) -> np.ndarray:
+def robust(errors: np.ndarray, c: float) -> np.ndarray:
     """rho_c of per-sample errors; c = inf gives the errors themselves."""
     e = np.asarray(errors, np.float64)
     return e if math.isinf(c) else c * np.log1p(e / c)
@@ -70,27 +81,57 @@ def robust(errors: Any, c: float) -> np.ndarray:
 
 def errors(
     family: Family,
-    theta: Any,
-    field: Any,
+    theta: Theta,
+    field: VelocityField,
     paths: Paths,
     *,
+    phi: np.ndarray | None = None,
     batch_size: int | None = None,
 ) -> np.ndarray:
     """Per-sample RMS end-point errors e_i, (N,) float64; inf where a solve diverged."""
-    field, solver = as_field(field), _solver(family, theta)
-    e = _in_batches(lambda part, _: _errors(field, solver, *part), paths, batch_size)
-    return np.where(np.isfinite(e), e, np.inf)
+    return solved(
+        family, theta, field, paths, phi=phi, batch_size=batch_size, keep=False
+    ).errors
+
+
+def solved(
+    family: Family,
+    theta: Theta,
+    field: VelocityField,
+    paths: Paths,
+    *,
+    phi: np.ndarray | None = None,
+    batch_size: int | None = None,
+    keep: bool = True,
+) -> Point:
+    """The errors at theta and, if they are to be kept, the solves behind them.
+
+    Args:
+        family, theta, field, paths: as a loss takes them; all paths are used.
+        phi: (N, K) values of the basis at each sample's condition; theta then has
+            leaves (K, ...). None is one theta for all samples.
+        batch_size: samples in one call, which bounds memory; None is 64, or more of
+            samples of few numbers.
+        keep: keep states and velocities of all samples, for `step`.
+    """
+    field, runs, found = as_field(field), [], []
+    for (x0, x1, c, phi_), many in _batches(paths, phi, batch_size):
+        run = adjoint.run(field, _tables(family, theta, phi_, len(x0)), x0, c)
+        e = np.asarray(_errors(run.states[-1], x1), np.float64)[:many]
+        found.append(np.where(np.isfinite(e), e, np.inf))
+        runs += [run] * keep
+    return Point(theta, np.concatenate(found), tuple(runs))
 
 
 def cost(nfe: int, paths: int, probes: int, tries: int) -> int:
-    """Network evaluations that a step spends at most."""
-    return nfe * paths * (1 + 2 * probes + tries)
+    """Network evaluations that a step from a known point spends at most."""
+    return paths * ((nfe - 1) * (1 + 2 * probes) + nfe * tries)
 
 
 def step(
     family: Family,
-    theta: Any,
-    field: Any,
+    theta: Theta | Point,
+    field: VelocityField,
     paths: Paths,
     *,
     key: jax.Array,
@@ -98,21 +139,22 @@ def step(
     damping: float = 1e-2,
     probes: int = 3,
     tries: int = 6,
-    before: np.ndarray | None = None,
+    phi: np.ndarray | None = None,
     batch_size: int | None = None,
 ) -> Step:
     """One Levenberg-Marquardt step; theta stays if no damping tried lowers the loss.
 
+    Costs n - 1 evaluations per sample and as many reverse passes per probe, and n for
+    each damping tried, besides n for a theta whose solves are not known.
+
     Args:
-        family, theta, field, paths: as a loss takes them; all paths are used.
+        family, field, paths, phi, batch_size: as for `solved`.
+        theta: where to step from: numbers, or their `Point`.
         key: source of the random probes.
         c: scale of the robust loss, in the data's units.
         damping: first lambda to try; each failure multiplies it by 4.
         probes: reverse passes per sample, at least 2 (or 1 for one-number samples).
         tries: lambdas to try.
-        before: the errors at theta, if known.
-        batch_size: samples in one call, which bounds memory; None is 64, or more of
-            samples of few numbers.
 
     Raises:
         ValueError: too few probes, no try, or a theta whose errors are not finite.
@@ -120,29 +162,32 @@ def step(
     check_probes(probes, paths)
     if tries < 1:
         raise ValueError(f"tries must be at least 1; got {tries}.")
-    measure = partial(errors, family, field=field, paths=paths, batch_size=batch_size)
-    before = measure(theta) if before is None else before
-    loss = float(np.mean(robust(before, c)))
+    measure = partial(
+        solved, family, field=field, paths=paths, phi=phi, batch_size=batch_size
+    )
+    before = theta if isinstance(theta, Point) else measure(theta)
+    spent = 0 if isinstance(theta, Point) else _nfe(before) * paths.size
+    if not before.runs:  # of a run that was interrupted, which has paid for them
+        before = measure(before.theta)
+    loss = float(np.mean(robust(before.errors, c)))
     if not math.isfinite(loss):
         raise ValueError("the solver to improve diverges on some of the paths.")
-    probes = min(probes, paths.x0[0].size)
-    flat, unravel = ravel_pytree(theta)
+    probes, nfe = min(probes, paths.x0[0].size), _nfe(before)
     gradient, H = _normal_equations(
-        family, theta, as_field(field), paths, before, key, c, probes, batch_size
+        family, before, as_field(field), paths, phi, key, c, probes, batch_size
     )
+    flat, unravel = ravel_pytree(before.theta)
     diagonal = np.diag(H) + 1e-12 * np.trace(H) + 1e-300
-    solves = _solver(family, theta).nfe * paths.size
-    spent = solves * (1 + 2 * probes)
+    spent += cost(nfe, paths.size, probes, 0)
     for _ in range(tries):
         delta = np.linalg.solve(H + np.diag(damping * diagonal), -gradient)
-        moved = unravel(flat + jnp.asarray(delta, flat.dtype))
-        after = measure(moved)
-        spent += solves
-        new = float(np.mean(robust(after, c)))
+        after = measure(unravel(flat + jnp.asarray(delta, flat.dtype)))
+        spent += nfe * paths.size
+        new = float(np.mean(robust(after.errors, c)))
         if new < loss:
-            return Step(moved, new, max(damping / 4, 1e-9), spent, after)
+            return Step(after, new, max(damping / 4, 1e-9), spent)
         damping *= 4
-    return Step(theta, loss, damping, spent, before)
+    return Step(before, loss, damping, spent)
 
 
 def check_probes(probes: int, paths: Paths) -> None:
@@ -151,85 +196,104 @@ def check_probes(probes: int, paths: Paths) -> None:
     whole("probes", probes, least=least)
 
 
-def _normal_equations(family, theta, field, paths, before, key, c, probes, batch_size):
+def _nfe(point: Point) -> int:
+    return point.runs[0].table.nfe
+
+
+def _normal_equations(
+    family: Family,
+    point: Point,
+    field: VelocityField,
+    paths: Paths,
+    phi: np.ndarray | None,
+    key: jax.Array,
+    c: float,
+    probes: int,
+    batch_size: int | None,
+) -> tuple[np.ndarray, np.ndarray]:
     """(sum_i w_i J_i^T r_i, H) in float64, by the probed rows of every sample."""
-    solver = _solver(family, theta)
-    to_theta = np.asarray(_build_jacobian(family, theta), np.float64)
-
-    def pulled(part, number):
+    e = np.maximum(point.errors, _FLAT * np.median(point.errors))
+    weights = 1 / (e * (1 + e / c))
+    numbers = paths.x0[0].size
+    # The first row is along the residual; the others stand for all other directions.
+    scale = np.append(1.0, np.full(probes - 1, (numbers - 1) / max(probes - 1, 1)))
+    gradient, H, done = 0.0, 0.0, 0
+    parts = _batches(paths, phi, batch_size)
+    for number, ((_, x1, given, phi_), many) in enumerate(parts):
+        run = point.runs[number]
         draw = jax.random.fold_in(key, number)
-        norm, rows = _rows(probes, field, solver, *part, draw)
-        return np.asarray(norm, np.float64), np.asarray(rows, np.float64) @ to_theta
-
-    norm, J = _in_batches(pulled, paths, batch_size)  # (N,), (N, probes, p)
-    good = np.isfinite(J).all((1, 2))
-    e = np.maximum(before, 1e-3 * np.median(before))
-    weight = np.where(good, 1 / (e * (1 + e / c)), 0.0)
-    J = np.where(good[:, None, None], J, 0.0)
-    norm = np.where(good, norm, 0.0)
-    share = (paths.x0[0].size - 1) / max(probes - 1, 1)
-    scale = np.append(1.0, np.full(probes - 1, share))
-    gradient = np.einsum("i,i,ip->p", weight, norm, J[:, 0])
-    weighted = (J * np.sqrt(weight[:, None] * scale)[..., None]).reshape(-1, J.shape[2])
-    return gradient, weighted.T @ weighted
+        norm, v = _probes(run.states[-1], x1, draw, probes)
+        pulled = adjoint.pull(field, run, given, v)
+        J = np.asarray(_by_theta(family, point.theta, phi_, pulled), np.float64)[:many]
+        w = np.where(np.isfinite(J).all((1, 2)), weights[done : done + many], 0.0)
+        J = np.where(w[:, None, None] > 0, J, 0.0)
+        norm = np.where(w > 0, np.asarray(norm, np.float64)[:many], 0.0)
+        gradient = gradient + np.einsum("i,i,ip->p", w, norm, J[:, 0])
+        rooted = (J * np.sqrt(w[:, None] * scale)[..., None]).reshape(-1, J.shape[2])
+        H = H + rooted.T @ rooted
+        done += many
+    return np.asarray(gradient), np.asarray(H)
 
 
-def _in_batches(
-    f: Callable[[tuple, int], Any], paths: Paths, batch_size: int | None
-) -> Any:
-    """f((x0, x1, c), number) on batches of one size, the last filled up and cut."""
+def _batches(
+    paths: Paths, phi: np.ndarray | None, batch_size: int | None
+) -> Iterator[tuple[tuple[jax.Array, jax.Array, Conditioning, jax.Array], int]]:
+    """((x0, x1, c, phi), samples in it) of batches of one size, the last filled up."""
     most = batch_size or max(_BATCH, _NUMBERS // paths.x0[0].size)
     # As equal as can be, so that little is computed to fill the last one up.
     size = math.ceil(paths.size / math.ceil(paths.size / most))
-    data = (paths.x0, paths.x1, paths.c)
-    parts = [f(part, number) for number, (_, _, part) in enumerate(batches(data, size))]
-    join = lambda *leaves: np.concatenate(leaves).astype(np.float64)[: paths.size]
-    return jax.tree.map(join, *parts)
+    basis = None if phi is None else jnp.asarray(phi, paths.x0.dtype)
+    for start, stop, part in batches((paths.x0, paths.x1, paths.c, basis), size):
+        yield part, stop - start
+
+
+@partial(jax.jit, static_argnums=(0, 3))
+def _tables(family, theta, phi, size):
+    """The solver of each sample, (size, ...)."""
+    make = lambda phi: adjoint.table(family.build(_mixed(theta, phi)))
+    if phi is not None:
+        return jax.vmap(make)(phi)
+    one = make(None)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape)), one)
 
 
 @partial(jax.jit, static_argnums=0)
-def _solver(family: Family, theta: Any) -> Solver:
-    return family.build(theta)
+def _by_theta(family, theta, phi, pulled):
+    """Derivatives of the probed rows by theta, (N, K, p)."""
+
+    def one(phi, pulled):
+        make = lambda theta: adjoint.table(family.build(_mixed(theta, phi)))
+        made, back = jax.vjp(make, theta)
+        cast = lambda leaf, like: leaf.astype(like.dtype)
+        like = adjoint.Table(*made)
+        row = lambda p: back(jax.tree.map(cast, adjoint.Table(*p), like))[0]
+        return jax.vmap(lambda p: ravel_pytree(row(p))[0])(pulled)
+
+    return jax.vmap(one, in_axes=(None if phi is None else 0, 0))(phi, pulled)
+
+
+def _mixed(theta, phi):
+    """sum_k phi_k Theta_k."""
+    if phi is None:
+        return theta
+    return jax.tree.map(lambda leaf: jnp.tensordot(phi, leaf, axes=1), theta)
 
 
 @jax.jit
-def _errors(field, solver, x0, x1, c):
-    x = sample(field, solver, x0, c=c)
+def _errors(x, x1):
     return rms(x - x1)
 
 
-@partial(jax.jit, static_argnums=0)
-def _rows(probes, field, solver, x0, x1, c, key):
-    """|r_i| (N,) and the probed rows of dx_n / d(solver's numbers), (N, probes, m)."""
-    dtype = x0.dtype
-    solver = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), solver)
-
-    def one(args):
-        x0, x1, c, key = args
-        lift = lambda leaf: leaf[None]
-        run = lambda s: sample(field, s, x0[None], c=jax.tree.map(lift, c))[0]
-        x, pull = jax.vjp(run, solver)
-        r = (x - x1).ravel()
-        random = jax.random.normal(key, (r.size, probes - 1), dtype)
-        norm = jnp.sqrt(jnp.sum(r**2))
-        # A sample without error has no direction of its own: any will do.
-        ahead = jnp.where(norm > 0, r, jnp.ones_like(r))[:, None]
-        basis, _ = jnp.linalg.qr(jnp.concatenate([ahead, random], axis=1))
-        # QR is free in the sign: the first column must point along r.
-        basis = basis.at[:, 0].multiply(jnp.where(basis[:, 0] @ r < 0, -1.0, 1.0))
-        pulled = jax.vmap(lambda v: pull(v.reshape(x.shape))[0])(basis.T)
-        flat = lambda leaf: leaf.reshape(probes, math.prod(leaf.shape[1:]))
-        leaves = [flat(leaf) for leaf in jax.tree.leaves(pulled)]
-        return norm, jnp.concatenate(leaves, axis=1)
-
-    return jax.vmap(one)((x0, x1, c, jax.random.split(key, x0.shape[0])))
-
-
-@partial(jax.jit, static_argnums=0)
-def _build_jacobian(family: Family, theta: Any) -> jax.Array:
-    """d(solver's numbers, in the order of `_rows`) / d theta, (m, p)."""
-    flat, unravel = ravel_pytree(theta)
-    numbers = lambda flat: jnp.concatenate(
-        [jnp.ravel(leaf) for leaf in jax.tree.leaves(family.build(unravel(flat)))]
-    )
-    return jax.jacfwd(numbers)(flat)
+@partial(jax.jit, static_argnums=3)
+def _probes(x, x1, key, probes):
+    """|r_i| (N,) and orthonormal rows that begin with r_i / |r_i|, (N, K, *shape)."""
+    r = (x - x1).reshape(len(x), -1)
+    random = jax.random.normal(key, (*r.shape, probes - 1), r.dtype)
+    norm = jnp.sqrt(jnp.sum(r**2, axis=1))
+    # A sample without error has no direction of its own: any will do.
+    ahead = jnp.where(norm[:, None] > 0, r, jnp.ones_like(r))[..., None]
+    basis, _ = jnp.linalg.qr(jnp.concatenate([ahead, random], axis=2))
+    # QR is free in the sign: the first column must point along r.
+    along = jnp.einsum("nd,nd->n", basis[..., 0], r)
+    basis = basis.at[..., 0].multiply(jnp.where(along < 0, -1.0, 1.0)[:, None])
+    return norm, jnp.swapaxes(basis, 1, 2).reshape(len(x), probes, *x.shape[1:])
