@@ -75,13 +75,13 @@ WS = np.linspace(*GUIDED, 41).tolist()
 
 @pytest.mark.parametrize("count", [2, 3, 5, 9, 17, 33])
 def test_points_are_nested_symmetric_and_those_of_chebyshev(count):
-    coarse, fine = chebyshev(-0.7, 1.3, count), chebyshev(-0.7, 1.3, 2 * count - 1)
+    coarse, fine = chebyshev(-0.3, 0.6, count), chebyshev(-0.3, 0.6, 2 * count - 1)
     assert fine[::2].tolist() == coarse.tolist()
     j = np.arange(count)
-    want = 0.3 - np.cos(j * np.pi / (count - 1))
+    want = 0.15 - 0.45 * np.cos(j * np.pi / (count - 1))
     np.testing.assert_allclose(coarse, want, atol=1e-15)
     unit = chebyshev(-1.0, 1.0, count)
-    assert (unit == -unit[::-1]).all() and (coarse[0], coarse[-1]) == (-0.7, 1.3)
+    assert (unit == -unit[::-1]).all() and (coarse[0], coarse[-1]) == (-0.3, 0.6)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 9])
@@ -151,11 +151,11 @@ def test_the_ends_forgive_the_rounding_of_a_float32():
 
 def test_times_stay_in_the_interval():
     """A polynomial through times within bounds may cross them."""
-    rough = lambda w: 4.0 if abs(w - 3) < 2 else 0.0
+    rough = lambda w: 6.98 if abs(w - 3) < 2 else 0.0
     build = partial(moved, rough)
     times = [tabulated(build, *GUIDED, 9).at(w).t for w in WS]
     assert 0 <= np.min(times) and np.max(times) <= 0.999
-    assert np.max(times) > 0.8
+    assert np.max(times) > 0.99
 
 
 @pytest.mark.parametrize(
