@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bespoke_jax import card
 from bespoke_jax.core.solver import Solver
 
 
@@ -28,3 +29,10 @@ def midpoint_solver(dtype: Any = np.float64):
 
 def same_bits(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def one_card(path: Any) -> card.Card:
+    """The card of a file that is no set."""
+    found = card.load(path)
+    assert isinstance(found, card.Card)
+    return found
