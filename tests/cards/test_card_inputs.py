@@ -1,6 +1,5 @@
 """What a card is given: schedules, arrays of all kinds, old and mutated files."""
 
-import copy
 import dataclasses
 import json
 from typing import Any
@@ -9,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from card_cases import midpoint_solver, one_card, same_bits
+from card_cases import midpoint_solver, mutate, one_card, same_bits
 
 from bespoke_jax import card, schedules
 
@@ -122,44 +121,6 @@ def test_solvers_of_jax_arrays_are_stored_and_bfloat16_is_refused_in_words(tmp_p
 
 
 # Seeds of mutated cards. Each is a whole card or one sentence.
-
-VALUES = (
-    None, True, 0, -1, 1.5, 1e400, -1e400, float("nan"), 10**30, "", "x", "mean",
-    [], [1.0], ["x"], [[1.0]], {}, {"name": "VP"}, {"x": 1},
-)  # fmt: skip
-
-
-def places(data, at=()):
-    """Every key and index of a JSON value."""
-    inner = data.items() if isinstance(data, dict) else enumerate(data)
-    for key, value in inner:
-        yield (*at, key)
-        if isinstance(value, dict | list):
-            yield from places(value, (*at, key))
-
-
-def mutate(data, rng):
-    """One to three changes: a value, a key more or less, a list shorter or longer."""
-    for _ in range(rng.integers(1, 4)):
-        all_places = list(places(data))
-        *where, last = all_places[rng.integers(len(all_places))]
-        holder = data
-        for key in where:
-            holder = holder[key]
-        value = copy.deepcopy(VALUES[rng.integers(len(VALUES))])
-        match rng.integers(4):
-            case 0:
-                holder[last] = value
-            case 1:
-                del holder[last]
-            case 2 if isinstance(holder, dict):
-                holder[f"{last}x"] = value
-            case 2:
-                holder.append(value)
-            case 3:
-                holder[last] = [holder[last]]
-        if not data:
-            return
 
 
 @pytest.mark.parametrize("block", range(6))
