@@ -3,6 +3,17 @@
 from bespoke_jax.cards.card import load, save
 from bespoke_jax.cards.making import of
 from bespoke_jax.cards.records import Card, Cost, Truth, Validation
+from bespoke_jax.cards.sets import CardSet
 from bespoke_jax.cards.values import JUDGES
 
-__all__ = ["JUDGES", "Card", "Cost", "Truth", "Validation", "load", "of", "save"]
+__all__ = [
+    "JUDGES",
+    "Card",
+    "CardSet",
+    "Cost",
+    "Truth",
+    "Validation",
+    "load",
+    "of",
+    "save",
+]

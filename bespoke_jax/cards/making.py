@@ -5,15 +5,18 @@ import datetime
 import importlib.metadata
 import math
 import platform
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 
 from bespoke_jax._version import __version__
 from bespoke_jax.cards.records import NESTED, RECORDS, Card, Cost, Truth, Validation
 from bespoke_jax.cards.rows import on_host
+from bespoke_jax.cards.sets import CardSet
 from bespoke_jax.core import checks
-from bespoke_jax.core.solver import Solver, validate
+from bespoke_jax.core.conditional import Conditional
+from bespoke_jax.core.solver import Solver
 
 _ABOUT = tuple(
     name for name in Card._fields if name not in ("solver", "created", "versions")
@@ -25,7 +28,7 @@ class Fit(Protocol):
     """What a card reads of a result of `fit` or `tailor`."""
 
     @property
-    def solver(self) -> Solver: ...
+    def solver(self) -> Solver | Conditional: ...
     @property
     def family(self) -> Any: ...
     @property
@@ -45,6 +48,15 @@ class Fit(Protocol):
 
 
 @runtime_checkable
+class Fits(Protocol):
+    """Results for several budgets: the one of `nfe` is `fits[nfe]`."""
+
+    @property
+    def budgets(self) -> Sequence[int]: ...
+    def __getitem__(self, nfe: int, /) -> Fit: ...
+
+
+@runtime_checkable
 class Truths(Protocol):
     """What a card reads of the `Paths` of a ground truth."""
 
@@ -56,36 +68,79 @@ class Truths(Protocol):
     def stats(self) -> Any: ...
 
 
+@overload
 def of(
-    solver: Solver | Card | Fit, truth: Truths | None = None, **about: object
-) -> Card:
+    solver: Solver | Conditional | Card | Fit,
+    truth: Truths | None = None,
+    **about: object,
+) -> Card: ...
+@overload
+def of(
+    solver: CardSet | Fits, truth: Truths | None = None, **about: object
+) -> CardSet: ...
+@overload
+def of(
+    solver: Solver | Conditional | Card | CardSet | Fit | Fits,
+    truth: Truths | None = None,
+    **about: object,
+) -> Card | CardSet: ...
+def of(
+    solver: Solver | Conditional | Card | CardSet | Fit | Fits,
+    truth: Truths | None = None,
+    **about: object,
+) -> Card | CardSet:
     """The card of a solver, with everything that a fit knows of how it was made.
 
     Args:
-        solver: a `Solver` of float32 or float64 leaves; what `fit` or `tailor`
-            returned, whose errors, cost, family and loss are recorded; or a card, whose
-            entries are kept.
+        solver: a `Solver` or `Conditional` of float32 or float64 leaves; what `fit` or
+            `tailor` returned, whose errors, cost, family and loss are recorded; or a
+            card, whose entries are kept. Of a `CardSet`, or of results for several
+            budgets, the set of their cards.
         truth: the `Paths` that a fit was given, whose tolerances and certificate are
             recorded; None takes those that a `Tailored` carries.
-        **about: entries of `Card` (model, schedule, guidance, family, loss, validation,
-            ground_truth, cost, seed, notes) or of its nested records (rmse, judge,
-            paths, rtol, evaluations, ...). `schedule` is a schedule object or the dict
-            of a loaded card.
+        **about: entries of `Card` (model, schedule, guidance, condition, family, loss,
+            validation, ground_truth, cost, seed, notes) or of its nested records (rmse,
+            judge, paths, rtol, evaluations, ...). `schedule` is a schedule object or
+            the dict of a loaded card. A set takes those that its cards can share: not
+            validation and cost, nor their entries.
 
     Raises:
         ValueError: no valid solver, or an entry that cards do not have.
     """
-    if isinstance(solver, Card):
-        card = solver
-    elif isinstance(solver, Fit):
-        card = _of_fit(solver, truth)
-    else:
-        card = Card(validate(solver))
-    for name, value in about.items():
-        card = _with(card, name, value)
-    return card._replace(
-        solver=on_host(validate(card.solver)), created=_now(), versions=_versions()
-    )
+    now, versions = _now(), _versions()
+
+    def card_of(one: Solver | Conditional | Card | Fit) -> Card:
+        card = _started(one, truth)
+        for name, value in about.items():
+            card = _with(card, name, value)
+        solver = on_host(card.solver)
+        return card._replace(solver=solver, created=now, versions=versions)
+
+    if isinstance(solver, CardSet):
+        _check_shared(about)
+        return CardSet(tuple(map(card_of, solver)))
+    if isinstance(solver, Fits):
+        _check_shared(about)
+        return CardSet(tuple(card_of(solver[nfe]) for nfe in solver.budgets))
+    return card_of(solver)
+
+
+def _started(one: Solver | Conditional | Card | Fit, truth: Truths | None) -> Card:
+    """The card of one thing with what it knows of itself."""
+    if isinstance(one, Card):
+        return one
+    if isinstance(one, Fit):
+        return _of_fit(one, truth)
+    return Card(one)
+
+
+def _check_shared(about: Iterable[str]) -> None:
+    for name in about:
+        if NESTED.get(name, name) in ("validation", "cost"):
+            raise ValueError(
+                f"{name} differs between the budgets of a set: give it to the card of "
+                f"each, card.of(..., {name}=...), and make a card.CardSet of them."
+            )
 
 
 def _with(card: Card, name: str, value: object) -> Card:

@@ -1,7 +1,7 @@
 """What a card holds. These records are also the file's layout and its checks."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex, get_type_hints
 
 from bespoke_jax.cards.values import (
     Count,
@@ -13,6 +13,8 @@ from bespoke_jax.cards.values import (
     Text,
     Versions,
 )
+from bespoke_jax.core import checks
+from bespoke_jax.core.conditional import Conditional
 from bespoke_jax.core.solver import Solver
 
 
@@ -58,8 +60,9 @@ class Card(NamedTuple):
     `card.rmse` is `card.validation.rmse`.
     """
 
-    solver: Solver
-    """Runs from solver.t[0] to solver.end; NumPy leaves."""
+    solver: Solver | Conditional
+    """Runs from solver.t[0] to solver.end; NumPy leaves. A `Conditional` holds a solver
+    for every value of a number, see `condition`; `at` takes one of them."""
     created: Instant = ""
     """ISO 8601, in UTC."""
     versions: Versions = None
@@ -69,6 +72,8 @@ class Card(NamedTuple):
     """The model's schedule, as `schedules.to_dict` gives it."""
     guidance: Real = None
     """Weight of the classifier-free guidance inside the field."""
+    condition: Text = ""
+    """Name of the number that a `Conditional` depends on, such as "guidance"."""
     family: Text = ""
     loss: Text = ""
     validation: Validation = Validation()
@@ -76,6 +81,38 @@ class Card(NamedTuple):
     cost: Cost = Cost()
     seed: Count = None
     notes: Text = ""
+
+    def at(
+        self,
+        nfe: SupportsIndex | None = None,
+        condition: SupportsFloat | None = None,
+    ) -> Solver:
+        """The solver, for one value of the condition where it depends on one.
+
+        Args:
+            nfe: its network evaluations; None takes what the card has.
+            condition: a number in the range of a `Conditional`, for which it is
+                required; None for a plain solver.
+
+        Raises:
+            ValueError: another nfe; a condition that is missing, out of range, or of no
+                meaning for a plain solver.
+        """
+        solver = self.solver
+        if nfe is not None and checks.whole("nfe", nfe) != solver.nfe:
+            raise ValueError(f"this card has a solver of {solver.nfe} NFE, not {nfe}.")
+        if isinstance(solver, Conditional):
+            if condition is None:
+                raise ValueError(
+                    f"this solver depends on {self.condition or 'a number'}: give "
+                    f"condition=, in {solver.low:g} .. {solver.high:g}."
+                )
+            return solver.at(condition)
+        if condition is not None:
+            raise ValueError(
+                "this solver depends on no condition; leave condition= out."
+            )
+        return solver
 
     def __getattr__(self, name: str) -> Any:
         if name not in NESTED:
@@ -102,3 +139,7 @@ RECORDS: dict[str, type] = {
 NESTED = {entry: name for name, kind in RECORDS.items() for entry in checks_of(kind)}
 """Entry of a nested record to the name of the record."""
 PROVENANCE = tuple(name for name in Card._fields if name != "solver")
+OF_BUDGET = ("family", "loss", "validation", "ground_truth", "cost", "notes")
+"""What each card of a set has of its own, beside its solver."""
+SHARED = tuple(name for name in PROVENANCE if name not in OF_BUDGET)
+"""What the cards of a set have in common."""

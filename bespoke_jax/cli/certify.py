@@ -14,6 +14,8 @@ def certify(
     *,
     schedule: str = "VP",
     end: float = 1 - 1e-3,
+    nfe: int = 0,
+    condition: float | None = None,
 ) -> None:
     """Measure a solver's order, NFE and consistency (of a card: no order).
 
@@ -21,6 +23,8 @@ def certify(
         solver: a name of `bespoke list`, or a card (.json).
         schedule: VP, CondOT, Cosine, CosineVP or EDM; a card brings its own.
         end: time of the sample, in (0, 1); a card brings its own.
+        nfe: which solver of a set of cards; a name is measured at several NFE.
+        condition: for a card whose solver depends on a number: its value.
     """
     from bespoke_jax.cli import names
     from bespoke_jax.cli.arguments import choice, nearest
@@ -31,8 +35,12 @@ def certify(
     if not 0 < end < 1:
         raise ValueError(f"--end must lie in (0, 1); got {end:g}")
     if names.is_card(solver):
-        _card(solver)
+        _card(solver, nfe, condition)
     elif find(solver):
+        if nfe or condition is not None:
+            raise ValueError(
+                f"--nfe and --condition choose a solver of a card; {solver} has neither"
+            )
         _constructor(solver, schedule, end)
     else:
         raise ValueError(
@@ -63,17 +71,17 @@ def _constructor(name: str, schedule: str, end: float) -> None:
     )
 
 
-def _card(path: str) -> None:
+def _card(path: str, nfe: int, condition: float | None) -> None:
     from rich.markup import escape
 
-    from bespoke_jax import cards as card
-    from bespoke_jax.cli import arguments, display
+    from bespoke_jax.cli import display, names
     from bespoke_jax.metrics.order import certify as measure
     from bespoke_jax.metrics.order import row_sums
 
-    loaded = card.load(arguments.existing(path))
-    v = measure(loaded.solver, schedule=_schedule(loaded.schedule), name=path)
-    rows = zip(*row_sums(loaded.solver), strict=True)
+    card = names.card_of(path, nfe)
+    solver = names.solver_of(path, card, condition)
+    v = measure(solver, schedule=_schedule(card.schedule), name=path)
+    rows = zip(*row_sums(solver), strict=True)
     display.show(
         display.table(
             escape(path),

@@ -9,6 +9,7 @@ def compare(
     solvers: tuple[str, ...] = ("euler", "midpoint", "rk4"),
     model: str = "",
     nfe: tuple[int, ...] = (8,),
+    condition: float | None = None,
     n: int = 256,
     batch_size: int = 128,
     start: float = -1.0,
@@ -22,7 +23,10 @@ def compare(
         solvers: cards and names of `bespoke list`, these also with a grid, such as
             unipc:quadratic.
         model: as for `bespoke fit`; empty takes the model that the first card names.
-        nfe: budgets for the generic solvers; a card has its own.
+        nfe: budgets for the generic solvers; a card has its own, a set of cards all of
+            its own.
+        condition: for cards whose solvers depend on a number, such as the guidance
+            weight: its value.
         n: number of noises, never those of a fit.
         batch_size: samples run together.
         start: time to start at, for a model that gives states there; -1 is the model's
@@ -44,7 +48,7 @@ def compare(
     loaded = models.starting(models.load(model), start)
     found = metrics.compare(
         loaded,
-        named.at_budgets(solvers, nfe, loaded),
+        named.at_budgets(solvers, nfe, loaded, condition),
         count=n,
         key=seeds.key(seed, "compare"),
         batch_size=batch_size,

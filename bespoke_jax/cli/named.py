@@ -7,7 +7,8 @@ import numpy as np
 
 from bespoke_jax import cards
 from bespoke_jax.cli.arguments import existing, nearest
-from bespoke_jax.cli.names import is_card, is_generic
+from bespoke_jax.cli.names import card_of, is_card, is_generic, solver_of
+from bespoke_jax.core.conditional import Conditional
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.fields.model import Model
 from bespoke_jax.metrics.comparison import distinct
@@ -15,27 +16,92 @@ from bespoke_jax.solvers import construct
 from bespoke_jax.solvers.registry import names as registered
 
 
-def solver(name: str, nfe: int, model: Model) -> Solver:
-    """A card's solver, or one of `bespoke list` with as many steps as `nfe` pays for.
+def solver(name: str, nfe: int, model: Model, condition: float | None = None) -> Solver:
+    """A solver of a card, or one of `bespoke list` with the steps that `nfe` pays for.
 
     A name stands alone or with a grid of `grids.NAMES`: `unipc:quadratic`.
 
+    Args:
+        name: the name or the card's file.
+        nfe: the budget; 0 takes the only one of a card.
+        model: the model that the solver is for.
+        condition: a number, for a card whose solvers depend on one.
+
     Raises:
         ValueError: neither, with the nearest of both; an unknown grid; a card of
-            another interval than the model's; too small an nfe.
+            another interval than the model's; too small an nfe; an nfe or condition
+            that a card does not have, or that is missing.
     """
     if is_generic(name):
-        entry, _, grid = name.partition(":")
-        return construct(
-            entry, nfe, schedule=model.schedule, start=model.start, end=model.end,
-            grid=grid or None,
-        )  # fmt: skip
+        if condition is not None:
+            raise ValueError(f"{name} depends on no condition; leave --condition out")
+        return _generic(name, nfe, model)
     if not is_card(name):
-        known = [*registered(), *map(str, Path(name).parent.glob("*.json"))]
+        raise _unknown(name)
+    found = solver_of(name, card_of(name, nfe), condition)
+    return _of_model(name, found, model)
+
+
+def at_budgets(
+    names: Iterable[str],
+    budgets: Sequence[int],
+    model: Model,
+    condition: float | None = None,
+) -> dict[str, list[Solver]]:
+    """Name to its solvers of different NFE: a card has its own, a name the budgets.
+
+    Args:
+        names, model: as for `solver`.
+        budgets: the NFE of generic solvers.
+        condition: for the cards whose solvers depend on a number; others ignore it.
+
+    Raises:
+        ValueError: as `solver`, or a condition that no card depends on.
+    """
+    found, used = {}, False
+    for name in names:
+        if is_card(name):
+            found[name], depends = _of_card(name, model, condition)
+            used |= depends
+        else:
+            made = (solver(name, nfe, model) for nfe in budgets)
+            found[name] = distinct(made)
+    if condition is not None and not used:
         raise ValueError(
-            f"no solver or card {name!r}; the nearest are {nearest(name, known, n=3)}"
+            "no card of --solvers depends on a condition; leave --condition out"
         )
-    found = cards.load(existing(name)).solver
+    return found
+
+
+def _of_card(
+    name: str, model: Model, condition: float | None
+) -> tuple[list[Solver], bool]:
+    """The solvers of a card's file, and whether they depend on the condition."""
+    loaded, solvers, used = cards.load(existing(name)), [], False
+    for card in loaded if isinstance(loaded, cards.CardSet) else [loaded]:
+        used = isinstance(card.solver, Conditional)
+        found = solver_of(name, card, condition if used else None)
+        solvers.append(_of_model(name, found, model))
+    return solvers, used
+
+
+def _generic(name: str, nfe: int, model: Model) -> Solver:
+    entry, _, grid = name.partition(":")
+    return construct(
+        entry, nfe, schedule=model.schedule, start=model.start, end=model.end,
+        grid=grid or None,
+    )  # fmt: skip
+
+
+def _unknown(name: str) -> ValueError:
+    known = [*registered(), *map(str, Path(name).parent.glob("*.json"))]
+    return ValueError(
+        f"no solver or card {name!r}; the nearest are {nearest(name, known, n=3)}"
+    )
+
+
+def _of_model(name: str, found: Solver, model: Model) -> Solver:
+    """The solver of a card, if it runs over the model's interval."""
     ends = float(found.t[0]), float(found.end)
     if not np.allclose(ends, (model.start, model.end), atol=1e-6):
         raise ValueError(
@@ -44,16 +110,3 @@ def solver(name: str, nfe: int, model: Model) -> Solver:
             "for each other"
         )
     return found
-
-
-def at_budgets(
-    names: Iterable[str], budgets: Sequence[int], model: Model
-) -> dict[str, list[Solver]]:
-    """Name to its solvers of different NFE; a card has one."""
-    return {
-        name: distinct(
-            solver(name, nfe, model)
-            for nfe in (budgets[:1] if is_card(name) else budgets)
-        )
-        for name in names
-    }

@@ -10,6 +10,7 @@ def sample(
     *,
     model: str = "",
     nfe: int = 0,
+    condition: float | None = None,
     n: int = 64,
     start: float = -1.0,
     seed: int = 0,
@@ -21,7 +22,10 @@ def sample(
     Args:
         solver: a card, or a name of `bespoke list`, also with a grid: unipc:quadratic.
         model: as for `bespoke fit`; empty takes the model that the card names.
-        nfe: network evaluations of one sample; 0 takes the card's own.
+        nfe: network evaluations of one sample; 0 takes the card's own, a set of cards
+            needs one.
+        condition: for a card whose solver depends on a number, such as the guidance
+            weight: its value.
         n: number of samples.
         start: time to start at, for a model that gives states there; -1 is the model's
             own start.
@@ -46,9 +50,7 @@ def sample(
     loaded = models.starting(models.load(model), start)
     if nfe == 0 and generic:
         raise ValueError(f"give --nfe: {solver} takes any number of steps")
-    chosen = named.solver(solver, nfe, loaded)
-    if nfe and chosen.nfe != nfe and not generic:
-        raise ValueError(f"the card {solver} has {chosen.nfe} NFE, not --nfe {nfe}")
+    chosen = named.solver(solver, nfe, loaded, condition)
     x0, c = noise(loaded, seeds.key(seed, "sample"), n)
     x = sample_many(loaded.field, chosen, x0, c, progress=progress)
     with atomic.replacing(file) as target:

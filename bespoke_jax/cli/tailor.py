@@ -1,5 +1,7 @@
 """`bespoke tailor`: the most accurate solver for the user's own model at one NFE."""
 
+from bespoke_jax.core.solver import Solver
+
 
 def tailor(
     *,
@@ -25,7 +27,8 @@ def tailor(
         paths: exact paths to solve for: three fifths fit, a fifth chooses, and a fifth
             that chose nothing gives the score.
         judge: mean or median of the samples' errors, whichever is to be small.
-        improve: a card of nfe or nfe - 1 evaluations to start from as well.
+        improve: a card of nfe or nfe - 1 evaluations to start from as well, or a set
+            that has one.
         start: time to start at, for a model that gives states there; -1 is the model's
             own start.
         evaluations: network evaluations to spend at most, everything included; 0 is no
@@ -45,7 +48,7 @@ def tailor(
     if judge not in cards.JUDGES:
         raise ValueError(f"--judge must be {' or '.join(cards.JUDGES)}; got {judge}")
     card = files.writable(out, suffix=".json")
-    starts = [cards.load(arguments.existing(improve)).solver] if improve else []
+    starts = _starts(improve, nfe) if improve else []
 
     from bespoke_jax import report
     from bespoke_jax.cli import display, models, seeds
@@ -53,12 +56,6 @@ def tailor(
     from bespoke_jax.fitting.tailor import tailor as run
 
     loaded = models.starting(models.load(model), start)
-    for given in starts:
-        if given.nfe not in (nfe, nfe - 1):
-            raise ValueError(
-                f"--improve {improve} has {given.nfe} evaluations; give a card of "
-                f"{nfe} or {nfe - 1}"
-            )
     x0, c = noise(loaded, seeds.key(seed, "fit paths"), paths)
     with files.resumable(directory) as folder:
         found = run(
@@ -79,3 +76,29 @@ def tailor(
         )
     cards.save(card, found, model=model, schedule=loaded.schedule, seed=seed)
     display.show(*report.findings(found), f"Wrote {card}")
+
+
+def _starts(path: str, nfe: int) -> list[Solver]:
+    """The solvers of a card's file that a search at `nfe` can start from."""
+    from bespoke_jax import cards
+    from bespoke_jax.cards.sets import listed
+    from bespoke_jax.cli import arguments
+
+    loaded = cards.load(arguments.existing(path))
+    each = list(loaded) if isinstance(loaded, cards.CardSet) else [loaded]
+    found = []
+    for card in each:
+        if not isinstance(card.solver, Solver):
+            raise ValueError(
+                f"--improve {path} has solvers that depend on "
+                f"{card.condition or 'a number'}; give a card of plain ones"
+            )
+        if card.solver.nfe in (nfe, nfe - 1):
+            found.append(card.solver)
+    if not found:
+        budgets = tuple(card.solver.nfe for card in each)
+        raise ValueError(
+            f"--improve {path} has {listed(budgets)} evaluations; give a card of {nfe} "
+            f"or {nfe - 1}"
+        )
+    return found

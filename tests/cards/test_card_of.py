@@ -5,7 +5,7 @@ import types
 import jax
 import jax.numpy as jnp
 import pytest
-from card_cases import midpoint_solver
+from card_cases import midpoint_solver, one_card
 from jaxtyping import TypeCheckError
 
 import bespoke_jax as bj
@@ -67,7 +67,7 @@ def test_the_card_of_a_fit_has_its_scores_truth_and_cost(paths, tmp_path):
         bj.families.scale_time(2, end=END), field, paths, key=jax.random.key(1),
         iterations=2, batch_size=4, progress=False,
     )  # fmt: skip
-    made = card.load(card.save(tmp_path / "a.json", fitted, paths, model="m", seed=4))
+    made = one_card(card.save(tmp_path / "a.json", fitted, paths, model="m", seed=4))
     assert (made.model, made.seed, made.loss) == ("m", 4, "rmse_bound")
     assert made.family == fitted.family.name
     assert made.validation == (fitted.rmse, fitted.start_rmse, "mean", 3)

@@ -1,15 +1,19 @@
 """Every card that the project holds loads to the numbers that stand in its file.
 
-`committed/` has cards of both formats, written by the code of their time.
+`committed/` has cards of all formats, written by the code of their time.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from card_cases import leaves_of, same_bits
 
 from bespoke_jax import card
+from bespoke_jax.core.conditional import Conditional
+from bespoke_jax.core.solver import Solver
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,36 +29,75 @@ def cards():
 CARDS = list(cards())
 
 
-def test_both_formats_are_among_them():
-    versions = [json.loads(path.read_text())["format_version"] for path in CARDS]
-    assert versions.count(1) >= 4 and versions.count(2) >= 3
+def entries(path):
+    """What the file says of each card: a set has its shared entries for all."""
+    raw = json.loads(path.read_text("utf-8"))
+    return [raw | own for own in raw.get("budgets", [raw])]
+
+
+def loaded(path):
+    found = card.load(path)
+    return list(found) if isinstance(found, card.CardSet) else [found]
+
+
+def tables(solver):
+    """The tables of a card's solver: one, or one for each node."""
+    if isinstance(solver, Solver):
+        return [solver]
+    leaves = [np.asarray(leaf) for leaf in solver.solvers]
+    return [Solver._make(x[k] for x in leaves) for k in range(len(solver.nodes))]
+
+
+def test_all_formats_are_among_them():
+    raw = [json.loads(path.read_text()) for path in CARDS]
+    versions = [data["format_version"] for data in raw]
+    for number, least in ((1, 4), (2, 3), (3, 4)):
+        assert versions.count(number) >= least
+    kinds = [(len(entries(p)) > 1, isinstance(c[0].solver, Conditional))
+             for p, c in zip(CARDS, map(loaded, CARDS), strict=True)]  # fmt: skip
+    assert set(kinds) == {(a, b) for a in (False, True) for b in (False, True)}
 
 
 @pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)
 def test_a_committed_card_loads_bit_for_bit(path):
-    raw, loaded = json.loads(path.read_text("utf-8")), card.load(path)
-    rows, solver = raw["solver"]["rows"], loaded.solver
+    for raw, one in zip(entries(path), loaded(path), strict=True):
+        stored, found = raw["solver"], tables(one.solver)
+        rows = [node["rows"] for node in stored.get("nodes", [stored])]
+        for table, numbers in zip(found, rows, strict=True):
+            _same_rows(table, numbers, stored)
+        if isinstance(one.solver, Conditional):
+            nodes = [node["condition"] for node in stored["nodes"]]
+            ends = one.solver.low, one.solver.high
+            assert np.asarray(one.solver.nodes).tolist() == nodes
+            assert ends == (stored["low"], stored["high"])
+        _same_entries(one, raw)
+
+
+def _same_rows(solver, rows, stored):
     for name in ("t", "a", "p", "q"):
-        stored = np.array([row[name] for row in rows], raw["solver"]["dtype"])
+        numbers = np.array([row[name] for row in rows], stored["dtype"])
         leaf = getattr(solver, name)
-        assert leaf.dtype == stored.dtype and leaf.tobytes() == stored.tobytes()
+        assert leaf.dtype == numbers.dtype and leaf.tobytes() == numbers.tobytes()
         # The decimals of the file are those numbers, not roundings of them.
         assert leaf.tolist() == [row[name] for row in rows]
-    assert float(solver.end) == raw["solver"]["end"]
+    assert float(solver.end) == stored["end"]
+
+
+def _same_entries(one, raw):
     for name in ("model", "schedule", "guidance", "family", "loss", "seed", "notes"):
-        assert getattr(loaded, name) == raw[name]
-    assert (loaded.created, loaded.versions) == (raw["created"], raw["versions"])
+        assert getattr(one, name) == raw[name]
+    assert one.condition == raw.get("condition", "")
+    assert (one.created, one.versions) == (raw["created"], raw["versions"])
     for name in ("validation", "ground_truth", "cost"):
-        entries = getattr(loaded, name)._asdict()
-        assert {k: v for k, v in entries.items() if k in raw[name]} == raw[name]
-        assert all(v is None for k, v in entries.items() if k not in raw[name])
+        found = getattr(one, name)._asdict()
+        assert {k: v for k, v in found.items() if k in raw[name]} == raw[name]
+        assert all(v is None for k, v in found.items() if k not in raw[name])
 
 
 @pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)
 def test_a_committed_card_can_be_saved_again(path, tmp_path):
-    first = card.load(path)
-    again = card.load(card.save(tmp_path / "a.json", first))
-    for one, other in zip(first.solver, again.solver, strict=True):
-        assert one.dtype == other.dtype and one.tobytes() == other.tobytes()
-    kept = {"solver": None, "created": "", "versions": None}
-    assert again._replace(**kept) == first._replace(**kept)
+    again = card.save(tmp_path / "a.json", card.load(path))
+    kept: Any = {"solver": None, "created": "", "versions": None}
+    for one, other in zip(loaded(path), loaded(again), strict=True):
+        assert all(map(same_bits, leaves_of(one), leaves_of(other)))
+        assert one._replace(**kept) == other._replace(**kept)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from card_cases import one_card
 from cli_models import MEAN, STD, gaussian
 
 from bespoke_jax import card, solvers
@@ -261,7 +262,7 @@ def test_fit_then_compare(folder, capsys):
     """A fitted card beats its base on new noises, and says what it cost."""
     fit = f"fit --model {MODEL} --nfe 4 --iterations 150 --paths 128 --lr 1e-2"
     assert main([*fit.split(), "--directory", "run"]) == 0
-    fitted = card.load("solver.json")
+    fitted = one_card("solver.json")
     assert fitted.ground_truth.rtol == 1e-5 and fitted.ground_truth.atol == 1e-5
     assert fitted.rmse < 0.5 * fitted.start_rmse
     assert fitted.model == MODEL and fitted.solver.nfe == 4
@@ -307,7 +308,7 @@ def test_fit_then_compare(folder, capsys):
 def test_tailor_beats_every_start_and_starts_again_from_its_card(folder, capsys):
     line = f"tailor --model {MODEL} --nfe 2 --paths 64"
     assert main([*line.split(), "--directory", "run"]) == 0
-    small = card.load("tailored.json")
+    small = one_card("tailored.json")
     assert small.rmse is not None and small.start_rmse is not None
     assert small.rmse < 0.1 * small.start_rmse  # one Gaussian: two numbers fit it
     assert small.solver.nfe == 2 and small.model == MODEL
@@ -323,7 +324,7 @@ def test_tailor_beats_every_start_and_starts_again_from_its_card(folder, capsys)
     assert "evaluations=1 is too little: this needs at least" in err
     assert not (folder / "b.json").exists()
     assert main([*line.split(), "--evaluations", "12000", "--out", "b.json"]) == 0
-    larger = card.load("b.json")
+    larger = one_card("b.json")
     assert larger.solver.nfe == 3 and larger.notes.startswith("tailored from ")
     assert larger.rmse is not None and larger.evaluations is not None
     assert larger.rmse <= 1.1 * small.rmse
@@ -351,7 +352,7 @@ def test_demo_tailors_for_every_budget_and_writes_cards_table_and_figures(
     for nfe in (2, 3):
         others = [found[key] for key in found if key[1] == nfe and key[0] != "tailored"]
         assert found["tailored", nfe] < 0.5 * min(others)
-        made = card.load(results / f"card-{nfe}.json")
+        made = one_card(results / f"card-{nfe}.json")
         assert made.model == "fm_ot" and made.solver.nfe == nfe
         assert made.validation.judge == "mean"
         assert made.ground_truth.rtol == 1e-5 and made.schedule == {"name": "CondOT"}

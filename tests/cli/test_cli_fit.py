@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from card_cases import one_card
 from cli_models import MEAN, gaussian
 
-from bespoke_jax import card
 from bespoke_jax.cli import main
 
 MODEL = f"{Path(__file__).parents[1] / 'helpers' / 'cli_models.py'}:gaussian"
@@ -42,8 +42,8 @@ FIT = "--nfe 4 --iterations 20 --paths 64 --batch-size 16 --no-progress"
 def test_a_fit_from_a_later_start_and_what_its_card_says(folder, capsys):
     code, out, _ = run(f"fit --model {LATE} {FIT}", capsys)
     assert code == 0 and "on 13 paths that chose nothing" in out
-    made = card.load("solver.json")
-    assert float(made.solver.t[0]) == 0.5 and float(made.solver.end) == 1.0
+    made = one_card("solver.json")
+    assert float(made.at().t[0]) == 0.5 and float(made.at().end) == 1.0
     assert (made.judge, made.paths) == ("mean", 13)
     # 20 iterations of 16 paths and 4 rows, forward and reverse, are not all of it.
     assert made.evaluations is not None and made.evaluations > 3 * 20 * 16 * 4
@@ -60,7 +60,7 @@ def test_budgets_are_kept_or_refused_in_one_line(folder, capsys):
     assert code != 0 and last.startswith("bespoke: ") and "100 is too little" in last
     assert not (folder / "solver.json").exists()
     code, *_ = run(f"fit --model {MODEL} {FIT} --evaluations 40000", capsys)
-    made = card.load("solver.json")
+    made = one_card("solver.json")
     assert code == 0 and made.evaluations is not None and made.evaluations <= 40_000
 
 

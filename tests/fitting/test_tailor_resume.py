@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from card_cases import one_card
 from kill import killed_until_done
-
-import bespoke_jax as bj
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("BESPOKE_KILLS", "5"))
@@ -102,7 +101,7 @@ def test_the_same_call_answers_at_once_in_a_new_process_and_on_other_devices(fol
     first = python(folder, DEVICES, "four.json", devices=4)
     again = python(folder, DEVICES, "one.json", devices=1)
     assert first == again == ""
-    four, one = (bj.card.load(folder / f"{n}.json") for n in ("four", "one"))
+    four, one = (one_card(folder / f"{n}.json") for n in ("four", "one"))
     assert four.rmse == one.rmse
     for ours, theirs in zip(four.solver, one.solver, strict=True):
         np.testing.assert_array_equal(ours, theirs)

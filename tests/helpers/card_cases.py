@@ -1,10 +1,13 @@
-"""A small solver, and a schedule that only a card knows."""
+"""Small solvers, sets of cards, a schedule that only a card knows, and damage."""
 
+import copy
 import dataclasses
 from typing import Any
 
 import numpy as np
 
+from bespoke_jax import card
+from bespoke_jax.core.conditional import Conditional, conditional
 from bespoke_jax.core.solver import Solver
 
 
@@ -28,3 +31,79 @@ def midpoint_solver(dtype: Any = np.float64):
 
 def same_bits(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def one_card(path: Any) -> card.Card:
+    """The card of a file that is no set."""
+    found = card.load(path)
+    assert isinstance(found, card.Card)
+    return found
+
+
+def guided_solver(nfe: int = 2, dtype: Any = np.float64) -> Conditional:
+    """Steps whose weights are quadratic in a guidance weight of 0 .. 6: three nodes."""
+
+    def build(w: float) -> Solver:
+        h = 0.999 / nfe
+        q = np.tril(h * (1 + 0.1 * w + 0.01 * w**2) * np.ones((nfe, nfe)))
+        t, a, p = h * np.arange(nfe), np.ones(nfe), np.zeros((nfe, 0))
+        leaves = (t, a + 0.3 * w, p, q, np.array(0.999))
+        return Solver._make(leaf.astype(dtype) for leaf in leaves)
+
+    return conditional(build, 0, 6)
+
+
+def card_set(*solvers: Solver | Conditional, **about: Any) -> card.CardSet:
+    """A card for each, with errors of 1 / NFE."""
+    return card.CardSet(tuple(
+        card.of(s, rmse=1 / s.nfe, paths=9, notes=f"of {s.nfe}", **about)
+        for s in solvers
+    ))  # fmt: skip
+
+
+def leaves_of(one: card.Card) -> list[np.ndarray]:
+    """All numbers of a card's solver."""
+    found = one.solver
+    if isinstance(found, Solver):
+        return [np.asarray(leaf) for leaf in found]
+    ends = np.array([found.low, found.high])
+    return [ends, *(np.asarray(leaf) for leaf in (found.nodes, *found.solvers))]
+
+
+VALUES = (
+    None, True, 0, -1, 1.5, 1e400, -1e400, float("nan"), 10**30, "", "x", "mean",
+    [], [1.0], ["x"], [[1.0]], {}, {"name": "VP"}, {"x": 1},
+)  # fmt: skip
+
+
+def places(data, at=()):
+    """Every key and index of a JSON value."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in inner:
+        yield (*at, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*at, key))
+
+
+def mutate(data, rng):
+    """One to three changes: a value, a key more or less, a list shorter or longer."""
+    for _ in range(rng.integers(1, 4)):
+        all_places = list(places(data))
+        *where, last = all_places[rng.integers(len(all_places))]
+        holder = data
+        for key in where:
+            holder = holder[key]
+        value = copy.deepcopy(VALUES[rng.integers(len(VALUES))])
+        match rng.integers(4):
+            case 0:
+                holder[last] = value
+            case 1:
+                del holder[last]
+            case 2 if isinstance(holder, dict):
+                holder[f"{last}x"] = value
+            case 2:
+                holder.append(value)
+            case 3:
+                holder[last] = [holder[last]]
+        if not data:
+            return

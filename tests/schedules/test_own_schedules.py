@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from card_cases import one_card
 from oracles import GAUSSIAN, field, gaussian_flow
 
 import bespoke_jax as bj
@@ -331,17 +332,17 @@ def test_log_snr_is_vdm():
 def test_cards_give_an_equal_schedule_back(schedule, tmp_path):
     solver = bj.solvers.euler(steps=2)
     bj.card.save(tmp_path / "a.json", solver, schedule=schedule)
-    record = bj.card.load(tmp_path / "a.json").schedule
+    record = one_card(tmp_path / "a.json").schedule
     assert record is not None and schedules.from_dict(record) == schedule
     bj.card.save(tmp_path / "b.json", solver, schedule=record)
-    assert bj.card.load(tmp_path / "b.json").schedule == record
+    assert one_card(tmp_path / "b.json").schedule == record
 
 
 def test_own_schedules_are_documented_but_not_rebuilt(tmp_path):
     card = tmp_path / "a.json"
     for own in (Bare(), OwnVP(0.2), LogSNR(gamma), Scaled(Bare(), 2.0)):
         bj.card.save(card, bj.solvers.euler(steps=1), schedule=own)
-        record: Any = bj.card.load(card).schedule
+        record: Any = one_card(card).schedule
         with pytest.raises(ValueError, match="no schedule of the library|function"):
             schedules.from_dict(record)
     assert schedules.to_dict(OwnVP(0.2)) == {
