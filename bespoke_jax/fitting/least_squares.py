@@ -3,7 +3,9 @@
 With features F_s (numbers, columns) and targets y_s of the samples s, the normal
 equations need only G_s = F_s^T F_s / d, b_s = F_s^T y_s / d and |y_s|^2 / d, d numbers
 in a sample: they are sums over its numbers, in float64, and weighting the samples anew
-needs no further pass.
+needs no further pass. Weights that depend on a condition of the sample, theta_s =
+Theta phi_s, have the same equations in the numbers of Theta: F_s becomes the Kronecker
+product of F_s and phi_s.
 
 Reference: Holland and Welsch (1977), iteratively re-weighted least squares.
 """
@@ -31,6 +33,14 @@ class Normal(NamedTuple):
         square = self.y - 2 * self.b @ weights
         square = square + np.einsum("k,nkl,l->n", weights, self.G, weights)
         return np.sqrt(np.maximum(square, 0.0))
+
+    def conditioned(self, phi: np.ndarray) -> "Normal":
+        """Those of Theta, row by row: m K columns from m and phi (N, K)."""
+        N, m = self.b.shape
+        both = np.einsum("nkl,na,nb->nkalb", self.G, phi, phi)
+        side = m * phi.shape[1]
+        b = np.einsum("nk,na->nka", self.b, phi)
+        return Normal(both.reshape(N, side, side), b.reshape(N, side), self.y)
 
 
 class Products:
@@ -61,10 +71,13 @@ class Products:
         return Normal(G, b, self._product(target, target))
 
     def combination(self, names: list[str], weights: np.ndarray) -> np.ndarray:
-        """sum_k weights_k column_k, (N, *shape) in the dtype of the columns."""
+        """sum_k weights_sk column_sk, (N, *shape) in the dtype of the columns.
+
+        weights (m,), or (N, m) for samples with weights of their own.
+        """
         total = sum(
-            w * self._columns[name].astype(np.float64)
-            for name, w in zip(names, weights, strict=True)
+            np.expand_dims(w, -1) * self._columns[name].astype(np.float64)
+            for name, w in zip(names, weights.T, strict=True)
         )
         first = self._columns[names[0]]
         return np.asarray(total).astype(first.dtype).reshape(self._shape)
@@ -87,20 +100,27 @@ class Products:
 
 
 def solve(
-    normal: Normal, start: np.ndarray, *, ridge: float, rounds: int
+    normal: Normal,
+    start: np.ndarray,
+    *,
+    ridge: float,
+    rounds: int,
+    robust: bool = False,
 ) -> np.ndarray:
     """The weights of the row, (m,).
 
         min_theta  sum_s w_s e_s(theta)^2 / sum_s w_s + ridge |scaled (theta - start)|^2
 
     Columns are scaled to mean square 1. The first solve has w_s = 1; each further round
-    w_s = 1 / e_s, of which the fixed point minimises the mean of the errors.
+    w_s = 1 / e_s, of which the fixed point minimises the mean of the errors, or, where
+    the median is what counts, w_s = 1 / (e_s (1 + e_s / c)) with c their median.
 
     Args:
         normal: the normal equations of the samples.
         start: (m,) the prior's weights.
         ridge: relative weight of the prior, above 0.
         rounds: how often to weight the samples anew.
+        robust: whether for the median.
     """
     scale = np.sqrt(np.maximum(normal.G.mean(0).diagonal(), np.finfo(float).tiny))
     w = np.ones(len(normal.y))
@@ -115,5 +135,6 @@ def solve(
         middle = float(np.median(e))
         if middle == 0.0:
             break
-        w = 1 / np.maximum(e, _FLOOR * middle)
+        e = np.maximum(e, _FLOOR * middle)
+        w = 1 / (e * (1 + e / middle)) if robust else 1 / e
     return weights

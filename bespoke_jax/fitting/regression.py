@@ -10,7 +10,8 @@ as x_0, u_0 .. u_i with weights of order one. Rows are fitted one after another;
 features are evaluated at the solver's own states, so that each row corrects the errors
 of the rows before it. A row costs one forward evaluation per sample. With weights
 w_s = 1 / e_s, e_s the RMS error of sample s, the mean of the errors is minimised
-instead of the mean of their squares.
+instead of the mean of their squares. Weights that are polynomials in a number of each
+sample (its guidance weight, say) are the same problem with more columns.
 
 References: Duan, Wang, Chen, Huang and Qian (2023), Optimal Linear Subspace Search,
 arXiv 2305.14677, which solves for such rows with features on the exact path
@@ -19,6 +20,7 @@ Holland and Welsch (1977) for iteratively re-weighted least squares.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,15 +28,39 @@ import numpy as np
 from bespoke_jax.core import checks, endpoints
 from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field, velocity
+from bespoke_jax.core.conditional import Conditional, conditional
 from bespoke_jax.core.protocols import Schedule, VelocityField
-from bespoke_jax.core.rows import advance
 from bespoke_jax.core.solver import Solver, validate
 from bespoke_jax.core.types import Arr
+from bespoke_jax.fitting.columns import Columns
+from bespoke_jax.fitting.conditions import (
+    CONSTANT,
+    Basis,
+    ConditionLike,
+    basis_of,
+    checked,
+)
 from bespoke_jax.fitting.least_squares import Products, solve
 from bespoke_jax.reference.paths import Paths, at, check_paths
 from bespoke_jax.solvers.first_order import ddim
 
 STATES = ("own", "exact")
+
+
+class Regressed(NamedTuple):
+    """The outcome of a regression."""
+
+    columns: Columns
+    weights: list[np.ndarray]
+    """Row by row, (columns of the row, K)."""
+    basis: Basis
+    errors: np.ndarray
+    """(N,) RMS errors of the end points of the paths that it was fitted to."""
+
+    def at(self, condition: float | int) -> Solver:
+        """The solver for a condition."""
+        phi = self.basis(condition)
+        return self.columns.solver([weights @ phi for weights in self.weights])
 
 
 def regress(
@@ -43,13 +69,16 @@ def regress(
     *,
     times: Arr | Sequence[float | int],
     schedule: Schedule,
+    condition: ConditionLike | None = None,
+    degree: int = 2,
     window: int | None = None,
     prior: Solver | None = None,
     ridge: float | int = 1e-8,
     rounds: int = 2,
+    judge: str = "mean",
     states: str = "own",
     batch_size: int = 64,
-) -> Solver:
+) -> Solver | Conditional:
     """Fit the rows of a solver on given times by least squares, from exact paths.
 
     Costs n evaluations per path, forward ones alone; memory is that of one network call
@@ -61,23 +90,57 @@ def regress(
             to 32 samples of an image model are enough.
         times: (n + 1,) increasing times t_0 .. t_n from the start to the end of paths.
         schedule: path of the model, which sets the basis.
+        condition: (N,) a number of each sample that its solver depends on, such as the
+            guidance weight that travels in `paths.c`; None is one solver for all.
+        degree: of the polynomials in the condition.
         window: a row uses x_0, x_i and the `window` newest velocities; None uses all.
         prior: a solver with the same times. Directions that the samples do not
             determine keep its weights. None is DDIM.
         ridge: weight of the prior relative to that of each scaled column; above 0.
-        rounds: of re-weighting towards the mean error; 0 gives the least mean square.
+        rounds: of re-weighting towards the judge; 0 gives the least mean square.
+        judge: "mean" or "median" of the errors, what is to be small.
         states: "own" evaluates features at the states of the solver itself; "exact" on
             the exact paths, as OLSS does.
         batch_size: samples in one network call.
 
     Returns:
-        A `Solver` of n evaluations in float64 on the host.
+        A `Solver` of n evaluations in float64 on the host; with a condition, a
+        `Conditional` on the range of the conditions.
 
     Raises:
         ValueError: arguments out of range, times that do not fit the paths, a prior
             with other times, or states that are not finite.
     """
     check_paths(paths)
+    checks.known("judge", judge, ("mean", "median"))
+    values = None if condition is None else checked(condition, paths.size)
+    found = fit_rows(
+        field, paths, times=times, schedule=schedule, condition=values, degree=degree,
+        window=window, prior=prior, ridge=ridge, rounds=rounds,
+        robust=judge == "median", states=states, batch_size=batch_size,
+    )  # fmt: skip
+    if values is None:
+        return validate(found.at(0.0))
+    return conditional(found.at, found.basis.low, found.basis.high, tolerance=1e-9)
+
+
+def fit_rows(
+    field: VelocityField,
+    paths: Paths,
+    *,
+    times: Arr | Sequence[float | int],
+    schedule: Schedule,
+    condition: np.ndarray | None = None,
+    degree: int = 2,
+    window: int | None = None,
+    prior: Solver | None = None,
+    ridge: float | int = 1e-8,
+    rounds: int = 2,
+    robust: bool = False,
+    states: str = "own",
+    batch_size: int = 64,
+) -> Regressed:
+    """`regress`, with the errors of the fit."""
     checks.known("states", states, STATES)
     rounds = checks.whole("rounds", rounds, least=0)
     ridge = checks.real("ridge", ridge, above=0)
@@ -88,91 +151,30 @@ def regress(
     nodes = endpoints.at(checks.schedule("schedule", schedule), times[:-1])
     if not np.isfinite(nodes.W).all():
         raise ValueError("the schedule is singular at one of the times; end before it.")
-    rows = _Rows(times, _prior(prior, times, schedule), window)
+    basis = CONSTANT if condition is None else basis_of(condition, degree)
+    phi = basis(np.zeros(paths.size) if condition is None else condition)
+    columns = Columns(times, nodes, window)
+    starts = columns.weights_of(_prior(prior, times, schedule))
     targets = _targets(paths, times)
     products = Products(np.asarray(paths.x0), batch_size)
-    state = np.asarray(paths.x0)
-    for i in range(len(times) - 1):
-        u = _velocities(as_field(field), times[i], state, paths, batch_size)
-        node = endpoints.Endpoints(*(float(value[i]) for value in nodes))
+    field, state, found = as_field(field), np.asarray(paths.x0), []
+    errors = np.zeros(0)
+    for i, start in enumerate(starts):
+        u = _velocities(field, times[i], state, paths, batch_size)
         products.add(f"x{i}", state)
         products.add(f"u{i}", u)
-        products.add(f"D{i}", node.data(state, u).astype(state.dtype))
+        products.add(f"D{i}", columns.nodes[i].data(state, u).astype(state.dtype))
         products.add("target", targets[i])
-        names, start = rows.columns(i, node)
-        normal = products.normal_equations(names, "target")
-        weights = solve(normal, start, ridge=ridge, rounds=rounds)
-        rows.add(weights)
-        own = products.combination(names, weights)
+        normal = products.normal_equations(columns.names(i), "target").conditioned(phi)
+        start = np.outer(start, np.eye(basis.size)[0]).ravel()
+        weights = solve(normal, start, ridge=ridge, rounds=rounds, robust=robust)
+        errors = normal.errors(weights)
+        found.append(weights.reshape(-1, basis.size))
+        own = products.combination(columns.names(i), phi @ found[-1].T)
         if not np.isfinite(own).all():
             raise ValueError(f"the state of row {i} is not finite; check the field.")
         state = own if states == "own" else targets[i]
-    return validate(rows.solver())
-
-
-class _Rows:
-    """The rows found so far, and the columns of the next one.
-
-    Everything is known as weights on x_0, u_0 .. u_{n-1}, its canonical form.
-    """
-
-    def __init__(self, times: np.ndarray, prior: Solver, window: int | None):
-        n = len(times) - 1
-        self._times, self._prior, self._window = times, prior, window
-        self._x0, *self._us = np.eye(n + 1)
-        self._states, self._data = [self._x0], []
-        self._forms = np.zeros((0, n + 1))
-        self._weights: list[np.ndarray] = []
-
-    def columns(
-        self, i: int, node: endpoints.Endpoints
-    ) -> tuple[list[str], np.ndarray]:
-        """The names of the columns of row i, and the weights of the prior on them."""
-        self._data.append(node.data(self._states[i], self._us[i]))
-        if self._window is None:
-            names = ["x0", *(f"D{j}" for j in range(i + 1))]
-            forms = [self._x0, *self._data]
-        else:
-            newest = range(i, max(i - self._window, -1), -1)
-            names = ["x0", *[f"x{i}"][: i > 0], *(f"u{j}" for j in newest)]
-            own = [self._states[i]][: i > 0]
-            forms = [self._x0, *own, *(self._us[j] for j in newest)]
-        self._forms = np.stack(forms)
-        p, q = self._prior.p, self._prior.q
-        step = advance(
-            self._prior.a[i], p[i], q[i], self._x0, self._states, self._us[: i + 1]
-        )
-        start, *_ = np.linalg.lstsq(self._forms.T, step, rcond=None)
-        if np.abs(start @ self._forms - step).max() > 1e-8 * np.abs(step).max():
-            raise ValueError(
-                f"row {i} of the prior uses more than x_0, x_{i} and the "
-                f"{self._window} newest velocities; give a prior with that window."
-            )
-        return names, start
-
-    def add(self, weights: np.ndarray) -> None:
-        """The weights of the next row on its columns."""
-        self._weights.append(weights)
-        self._states.append(weights @ self._forms)
-
-    def solver(self) -> Solver:
-        """The table of all rows."""
-        t, end = self._times[:-1], self._times[-1]
-        n = len(t)
-        if self._window is None:
-            forms = np.stack(self._states[1:])
-            lag = np.subtract.outer(np.arange(n), np.arange(n))
-            q = np.take_along_axis(forms[:, 1:], np.maximum(lag, 0), axis=1)
-            q = np.where(lag >= 0, q, 0.0)
-            return Solver(t, forms[:, 0], np.zeros((n, 0)), q, np.float64(end))
-        a, p = np.zeros(n), np.zeros((n, 1))
-        q = np.zeros((n, min(self._window, n)))
-        for i, weights in enumerate(self._weights):
-            own = int(i > 0)  # row 0 has x_0 alone
-            a[i], newest = weights[0], weights[1 + own :]
-            p[i, :own] = weights[1 : 1 + own]
-            q[i, : len(newest)] = newest
-        return Solver(t, a, p, q, np.float64(end))
+    return Regressed(columns, found, basis, errors)
 
 
 def _velocities(
