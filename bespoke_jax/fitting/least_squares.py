@@ -56,6 +56,13 @@ class Products:
         self._columns: dict[str, np.ndarray] = {}
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
+    def copy(self) -> "Products":
+        """The same columns and products, to which others can be added."""
+        other = Products.__new__(Products)
+        other._shape, other._batch = self._shape, self._batch
+        other._columns, other._known = dict(self._columns), dict(self._known)
+        return other
+
     def add(self, name: str, column: np.ndarray) -> None:
         """A column (N, *shape); one of the same name is replaced."""
         self._columns[name] = column.reshape(self._shape[0], -1)

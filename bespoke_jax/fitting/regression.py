@@ -56,6 +56,11 @@ class Regressed(NamedTuple):
     basis: Basis
     errors: np.ndarray
     """(N,) RMS errors of the end points of the paths that it was fitted to."""
+    states: list[np.ndarray]
+    """x_0 .. x_n of these paths."""
+    target: np.ndarray
+    """Their exact end points."""
+    products: Products
 
     def at(self, condition: float | int) -> Solver:
         """The solver for a condition."""
@@ -113,68 +118,118 @@ def regress(
     """
     check_paths(paths)
     checks.known("judge", judge, ("mean", "median"))
-    values = None if condition is None else checked(condition, paths.size)
-    found = fit_rows(
-        field, paths, times=times, schedule=schedule, condition=values, degree=degree,
-        window=window, prior=prior, ridge=ridge, rounds=rounds,
-        robust=judge == "median", states=states, batch_size=batch_size,
-    )  # fmt: skip
-    if values is None:
-        return validate(found.at(0.0))
-    return conditional(found.at, found.basis.low, found.basis.high, tolerance=1e-9)
-
-
-def fit_rows(
-    field: VelocityField,
-    paths: Paths,
-    *,
-    times: Arr | Sequence[float | int],
-    schedule: Schedule,
-    condition: np.ndarray | None = None,
-    degree: int = 2,
-    window: int | None = None,
-    prior: Solver | None = None,
-    ridge: float | int = 1e-8,
-    rounds: int = 2,
-    robust: bool = False,
-    states: str = "own",
-    batch_size: int = 64,
-) -> Regressed:
-    """`regress`, with the errors of the fit."""
     checks.known("states", states, STATES)
-    rounds = checks.whole("rounds", rounds, least=0)
-    ridge = checks.real("ridge", ridge, above=0)
-    batch_size = checks.whole("batch_size", batch_size)
-    if window is not None:
-        window = checks.whole("window", window)
-    times = _times(times, paths)
-    nodes = endpoints.at(checks.schedule("schedule", schedule), times[:-1])
-    if not np.isfinite(nodes.W).all():
-        raise ValueError("the schedule is singular at one of the times; end before it.")
-    basis = CONSTANT if condition is None else basis_of(condition, degree)
-    phi = basis(np.zeros(paths.size) if condition is None else condition)
-    columns = Columns(times, nodes, window)
-    starts = columns.weights_of(_prior(prior, times, schedule))
-    targets = _targets(paths, times)
-    products = Products(np.asarray(paths.x0), batch_size)
-    field, state, found = as_field(field), np.asarray(paths.x0), []
-    errors = np.zeros(0)
-    for i, start in enumerate(starts):
-        u = _velocities(field, times[i], state, paths, batch_size)
+    basis, phi = CONSTANT, None
+    if condition is not None:
+        values = checked(condition, paths.size)
+        basis = basis_of(values, degree)
+        phi = basis(values)
+    rows = Rows(
+        as_field(field), paths, checks.schedule("schedule", schedule), basis, phi,
+        window=None if window is None else checks.whole("window", window),
+        ridge=checks.real("ridge", ridge, above=0),
+        rounds=checks.whole("rounds", rounds, least=0),
+        robust=judge == "median", own=states == "own",
+        batch_size=checks.whole("batch_size", batch_size),
+    )  # fmt: skip
+    found = rows.fit(_times(times, paths), prior)
+    if condition is None:
+        return validate(found.at(0.0))
+    return conditional(found.at, basis.low, basis.high, tolerance=1e-9)
+
+
+class Rows(NamedTuple):
+    """Regressions of the same paths on any times."""
+
+    field: VelocityField
+    paths: Paths
+    schedule: Schedule
+    basis: Basis = CONSTANT
+    phi: np.ndarray | None = None
+    """(N, K) the basis at the condition of each sample; None is 1 for all."""
+    window: int | None = None
+    ridge: float | int = 1e-8
+    rounds: int = 2
+    robust: bool = False
+    """Whether the median is what counts."""
+    own: bool = True
+    """Whether features are taken at the solver's own states."""
+    batch_size: int = 64
+
+    def fit(
+        self,
+        times: np.ndarray,
+        prior: Solver | None = None,
+        *,
+        like: Regressed | None = None,
+        moved: int = 0,
+    ) -> Regressed:
+        """The rows on times t_0 .. t_n.
+
+        Args:
+            times: (n + 1,) from the start to the end of the paths.
+            prior: see `regress`.
+            like: a regression whose times differ in t_moved alone. Its rows before
+                that one and its evaluations are taken over: n - moved are left to do.
+            moved: at least 1.
+        """
+        paths, n = self.paths, len(times) - 1
+        columns = Columns(times, self._nodes(times), self.window)
+        starts = columns.weights_of(_prior(prior, times, self.schedule))
+        phi = np.ones((paths.size, 1)) if self.phi is None else self.phi
+        if like is None:
+            products, state, found = self._products(), np.asarray(paths.x0), []
+        else:
+            products, state = like.products.copy(), like.states[moved - 1]
+            found = like.weights[: moved - 1]
+        states = [state] if like is None else like.states[:moved]
+        errors = np.zeros(0)
+        for i in range(len(found), n):
+            names, first = columns.names(i), np.eye(self.basis.size)[0]
+            if like is None or i >= moved:
+                self._evaluate(products, columns, i, state)
+            products.add("target", _exact(paths, times[i + 1]))
+            normal = products.normal_equations(names, "target").conditioned(phi)
+            weights = solve(
+                normal, np.outer(starts[i], first).ravel(),
+                ridge=self.ridge, rounds=self.rounds, robust=self.robust,
+            )  # fmt: skip
+            errors = normal.errors(weights)
+            found = [*found, weights.reshape(-1, self.basis.size)]
+            own = products.combination(names, phi @ found[-1].T)
+            if not np.isfinite(own).all():
+                raise ValueError(
+                    f"the state of row {i} is not finite; check the field."
+                )
+            state = own if self.own else _exact(paths, times[i + 1])
+            states = [*states, state]
+        target = np.asarray(paths.x1)
+        return Regressed(columns, found, self.basis, errors, states, target, products)
+
+    def cost(self, nfe: int, moved: int = 0) -> int:
+        """Network evaluations of `fit`."""
+        return (nfe - moved) * self.paths.size
+
+    def _nodes(self, times: np.ndarray) -> endpoints.Endpoints:
+        nodes = endpoints.at(self.schedule, times[:-1])
+        if not np.isfinite(nodes.W).all():
+            raise ValueError(
+                "the schedule is singular at one of the times; end before it."
+            )
+        return nodes
+
+    def _products(self) -> Products:
+        return Products(np.asarray(self.paths.x0), self.batch_size)
+
+    def _evaluate(
+        self, products: Products, columns: Columns, i: int, state: np.ndarray
+    ) -> None:
+        """The columns that the evaluation at t_i, x_i adds."""
+        t = float(columns.times[i])
+        u = _velocities(self.field, t, state, self.paths, self.batch_size)
         products.add(f"x{i}", state)
         products.add(f"u{i}", u)
         products.add(f"D{i}", columns.nodes[i].data(state, u).astype(state.dtype))
-        products.add("target", targets[i])
-        normal = products.normal_equations(columns.names(i), "target").conditioned(phi)
-        start = np.outer(start, np.eye(basis.size)[0]).ravel()
-        weights = solve(normal, start, ridge=ridge, rounds=rounds, robust=robust)
-        errors = normal.errors(weights)
-        found.append(weights.reshape(-1, basis.size))
-        own = products.combination(columns.names(i), phi @ found[-1].T)
-        if not np.isfinite(own).all():
-            raise ValueError(f"the state of row {i} is not finite; check the field.")
-        state = own if states == "own" else targets[i]
-    return Regressed(columns, found, basis, errors)
 
 
 def _velocities(
@@ -218,20 +273,17 @@ def _prior(prior: Solver | None, times: np.ndarray, schedule: Schedule) -> Solve
     return found
 
 
-def _targets(paths: Paths, times: np.ndarray) -> list[np.ndarray]:
-    """Exact states at t_1 .. t_n, each (N, *shape)."""
-    inner = times[1:-1]
+def _exact(paths: Paths, t: float) -> np.ndarray:
+    """Exact states at one time, (N, *shape)."""
+    if abs(t - float(paths.end)) <= 1e-6:
+        return np.asarray(paths.x1)
     if paths.slopes is not None:
-        states = list(np.asarray(at(paths, inner)[0])) if inner.size else []
-        return [*states, np.asarray(paths.x1)]
-    if not inner.size:
-        return [np.asarray(paths.x1)]
+        return np.asarray(at(paths, t)[0])
     knots = np.zeros(0) if paths.knots is None else np.asarray(paths.knots, np.float64)
-    gaps = np.abs(knots[None] - inner[:, None])
-    if not knots.size or gaps.min(1).max() > 1e-6:
+    gaps = np.abs(knots - t)
+    if not knots.size or gaps.min() > 1e-6:
         raise ValueError(
             "the paths have no states at the inner times; solve with "
             "reference.solve(..., dense=True) or times= these times."
         )
-    states = [np.asarray(paths.states[:, place]) for place in gaps.argmin(1)]
-    return [*states, np.asarray(paths.x1)]
+    return np.asarray(paths.states[:, int(gaps.argmin())])
