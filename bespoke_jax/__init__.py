@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from bespoke_jax.fitting import losses
     from bespoke_jax.fitting.fit import Fitted, fit
     from bespoke_jax.fitting.regression import regress
-    from bespoke_jax.fitting.search import Tailored
     from bespoke_jax.fitting.tailor import tailor
+    from bespoke_jax.fitting.tailored import Tailored
     from bespoke_jax.metrics.order import Verdict, certify, row_sums
     from bespoke_jax.reference import paths
     from bespoke_jax.reference.paths import Paths
@@ -64,7 +64,7 @@ _HOMES = {
     "Model": "fields.model",
     "Paths": "reference.paths",
     "Solver": "core.solver",
-    "Tailored": "fitting.search",
+    "Tailored": "fitting.tailored",
     "Verdict": "metrics.order",
     "canonical": "core.solver",
     "certify": "metrics.order",

@@ -163,7 +163,7 @@ def _with(card: Card, name: str, value: object) -> Card:
 
 
 def _of_fit(fit: Fit, truth: Truths | None) -> Card:
-    from bespoke_jax.fitting.search import Tailored
+    from bespoke_jax.fitting.tailored import Tailored
 
     seconds, notes = float(fit.history.seconds[-1]), ""
     if isinstance(fit, Tailored):

@@ -7,6 +7,8 @@ that the total never exceeds the bound.
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bespoke_jax.core.checks import real
 
@@ -77,6 +79,17 @@ class Budget:
     def resume_at(self, elapsed: float | int) -> None:
         """Count at least `elapsed` seconds: what an interrupted run had used."""
         self._began = min(self._began, time.perf_counter() - elapsed)
+
+    @contextmanager
+    def share(self, evaluations: float, seconds: float) -> Iterator[None]:
+        """Inside, at most so much more may be spent."""
+        before = self.evaluations, self.seconds
+        self.evaluations = min(self.evaluations, self.spent + evaluations)
+        self.seconds = min(self.seconds, self.elapsed + seconds)
+        try:
+            yield
+        finally:
+            self.evaluations, self.seconds = before
 
     def reserve(self, cost: int) -> None:
         """Keep `cost` evaluations back for something that must be done at the end.

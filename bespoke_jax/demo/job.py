@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from bespoke_jax import cards
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.fields.model import Model
-from bespoke_jax.fitting.search import Tailored
 from bespoke_jax.fitting.tailor import tailor
+from bespoke_jax.fitting.tailored import Tailored
 from bespoke_jax.metrics.comparison import distinct, in_order
 from bespoke_jax.metrics.work_precision import Point, work_precision
 from bespoke_jax.reference.of_model import solve_model

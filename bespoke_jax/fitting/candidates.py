@@ -15,6 +15,7 @@ from bespoke_jax.families import Family, from_schedules, insert, scale_time
 from bespoke_jax.schedules import Scaled
 from bespoke_jax.solvers import TABLE, construct
 
+_FIRST = ("dpm_solver_pp_2m", "unipc", "deis_tab", "adams_bashforth", "midpoint")
 SIGMA_0 = (2.0, 5.0)  # of the preconditioned paths that Euler and midpoint run on
 
 
@@ -49,8 +50,8 @@ def candidates(
     schedule that the user wrote.
 
     Raises:
-        ValueError: a start of the caller's that is not of nfe or nfe - 1 evaluations,
-            or is not in the family.
+        ValueError: a start of the caller's that has more evaluations, or is not in the
+            family.
     """
     found = list(_given(family, schedule, nfe, starts))
     dropped: list[Dropped] = []
@@ -79,17 +80,19 @@ def _given(
     instance("starts", starts, list | tuple, "a list of solvers")
     for number, start in enumerate(map(validate, starts)):
         name = f"given {number}"
+        if start.nfe > nfe:
+            raise ValueError(
+                f"a start must have at most {nfe} evaluations; got {start.nfe}."
+            )
         if start.nfe == nfe:
             yield Candidate(name, name, family.init(start), given=True)
-        elif start.nfe == nfe - 1:
-            for where, t in _gaps(start, schedule):
-                larger = insert(start, t, schedule=schedule)
-                at = f"{name} + {where}"
-                yield Candidate(at, at, family.init(larger), given=True)
-        else:
-            raise ValueError(
-                f"a start must have {nfe} or {nfe - 1} evaluations; got {start.nfe}."
-            )
+            continue
+        while start.nfe < nfe - 1:
+            start = insert(start, _gaps(start, schedule)[0][1], schedule=schedule)
+        for where, t in _gaps(start, schedule):
+            larger = insert(start, t, schedule=schedule)
+            at = f"{name} + {where}"
+            yield Candidate(at, at, family.init(larger), given=True)
 
 
 def _mark(theta: dict[str, Any]) -> bytes | None:
@@ -106,10 +109,17 @@ def _training_free(
 ) -> Iterator[tuple[str, str, Callable[[], Solver]]]:
     """Every solver of `TABLE` on every grid, and two on the path with scaled noise.
 
-    Grid by grid, so that the first of them are of as many methods as possible.
+    Well-known methods first, grid by grid: a race may not pay for all.
     """
-    for grid in grids.NAMES:
-        for name in TABLE:
+    rest = [name for name in TABLE if name not in _FIRST]
+    pairs = [
+        (grid, name)
+        for names in (_FIRST, rest)
+        for grid in grids.NAMES
+        for name in names
+    ]
+    for grid, name in pairs:
+        if name in TABLE:
             options = {"schedule": schedule, "grid": grid, "start": start, "end": end}
             yield f"{name}, {grid}", name, partial(construct, name, nfe, **options)
     for base in ("euler", "midpoint"):

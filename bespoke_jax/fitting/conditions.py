@@ -38,7 +38,8 @@ class Basis(NamedTuple):
         """P_0 .. P_degree at conditions w, (*shape, K) float64."""
         w = np.asarray(w, np.float64)
         s = (2 * w - self.low - self.high) / (self.high - self.low)
-        return legendre.legvander(s, self.degree).reshape(*w.shape, self.size)
+        values = legendre.legvander(s, self.degree)
+        return np.reshape(values, (*w.shape, self.size))
 
 
 CONSTANT = Basis(-1.0, 1.0, 0)
@@ -51,11 +52,11 @@ def basis_of(condition: np.ndarray, degree: int) -> Basis:
     Raises:
         ValueError: fewer than degree + 1 different conditions.
     """
-    degree = checks.whole("degree", degree, least=0, most=8)
+    degree = checks.whole("degree", degree, most=8)
     different = len(np.unique(condition))
-    if different < max(2, degree + 1):
+    if different < degree + 1:
         raise ValueError(
-            f"a basis of degree {degree} needs at least {max(2, degree + 1)} different "
+            f"a basis of degree {degree} needs at least {degree + 1} different "
             f"conditions; got {different}. Spread them over the range that the solver "
             "is for."
         )

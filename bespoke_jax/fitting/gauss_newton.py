@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt on a solver's numbers, for robust losses of the end-point errors.
+"""Gauss-Newton on a solver's numbers, for robust losses of the end-point errors.
 
 With r_i = x_n(theta) - x(end) the residual of sample i, J_i its derivative by theta and
 e_i the RMS of r_i, the loss is
@@ -8,9 +8,9 @@ e_i the RMS of r_i, the loss is
 whose iteratively re-weighted least squares has weights rho_c'(e_i) / e_i = 1 / (e_i
 (1 + e_i / c)). At c = inf it is the direct RMSE loss; a smaller c counts relative
 errors, so that the few samples near a boundary between modes, whose error no solver of
-so few steps removes, do not rule the fit. One step solves
+so few steps removes, do not rule the fit. Its Gauss-Newton model has
 
-    (H + lambda diag H) delta = -sum_i w_i J_i^T r_i,     H = sum_i w_i J_i^T J_i.
+    gradient sum_i w_i J_i^T r_i,     curvature H = sum_i w_i J_i^T J_i.
 
 J_i has as many rows as a sample has numbers, and each costs one reverse pass. Of the
 rows in an orthonormal basis that begins with r_i / |r_i| the first gives the gradient
@@ -21,8 +21,7 @@ more than `probes`, and H is exact then.
 With a condition w_i per sample, theta_i = sum_k phi_k(w_i) Theta_k (`conditions`), and
 J_i(Theta) is the Kronecker product of phi(w_i) with J_i(theta_i).
 
-References: Levenberg (1944); Marquardt (1963); Holland and Welsch (1977), iteratively
-reweighted least squares.
+Reference: Holland and Welsch (1977), iteratively reweighted least squares.
 """
 
 import math
@@ -43,6 +42,7 @@ from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.types import Conditioning, Theta
 from bespoke_jax.families import Family
 from bespoke_jax.fitting import adjoint
+from bespoke_jax.fitting.data import Data
 from bespoke_jax.reference.paths import Paths
 
 # Samples in one call where the caller does not say: many of small samples.
@@ -61,18 +61,6 @@ class Point(NamedTuple):
     """The solves of the batches; none where the errors were read from a file."""
 
 
-class Step(NamedTuple):
-    """Where one iteration ended."""
-
-    point: Point
-    loss: float
-    """F_c on the training paths."""
-    damping: float
-    """lambda for the next iteration."""
-    evaluations: int
-    """Network evaluations spent: forward 1, each probe 2 more."""
-
-
 def robust(errors: np.ndarray, c: float) -> np.ndarray:
     """rho_c of per-sample errors; c = inf gives the errors themselves."""
     e = np.asarray(errors, np.float64)
@@ -83,40 +71,36 @@ def errors(
     family: Family,
     theta: Theta,
     field: VelocityField,
-    paths: Paths,
+    data: Data,
     *,
-    phi: np.ndarray | None = None,
     batch_size: int | None = None,
 ) -> np.ndarray:
     """Per-sample RMS end-point errors e_i, (N,) float64; inf where a solve diverged."""
-    return solved(
-        family, theta, field, paths, phi=phi, batch_size=batch_size, keep=False
-    ).errors
+    return solved(family, theta, field, data, batch_size=batch_size, keep=False).errors
 
 
 def solved(
     family: Family,
     theta: Theta,
     field: VelocityField,
-    paths: Paths,
+    data: Data,
     *,
-    phi: np.ndarray | None = None,
     batch_size: int | None = None,
     keep: bool = True,
 ) -> Point:
     """The errors at theta and, if they are to be kept, the solves behind them.
 
     Args:
-        family, theta, field, paths: as a loss takes them; all paths are used.
-        phi: (N, K) values of the basis at each sample's condition; theta then has
-            leaves (K, ...). None is one theta for all samples.
+        family, theta, field: as a loss takes them. Where the data have conditions, the
+            leaves of theta have a leading axis K.
+        data: all paths are used.
         batch_size: samples in one call, which bounds memory; None is 64, or more of
             samples of few numbers.
         keep: keep states and velocities of all samples, for `step`.
     """
     field, runs, found = as_field(field), [], []
-    for (x0, x1, c, phi_), many in _batches(paths, phi, batch_size):
-        run = adjoint.run(field, _tables(family, theta, phi_, len(x0)), x0, c)
+    for (x0, x1, c, phi), many in _batches(data, batch_size):
+        run = adjoint.run(field, _tables(family, theta, phi, len(x0)), x0, c)
         e = np.asarray(_errors(run.states[-1], x1), np.float64)[:many]
         found.append(np.where(np.isfinite(e), e, np.inf))
         runs += [run] * keep
@@ -128,103 +112,52 @@ def cost(nfe: int, paths: int, probes: int, tries: int) -> int:
     return paths * ((nfe - 1) * (1 + 2 * probes) + nfe * tries)
 
 
-def step(
-    family: Family,
-    theta: Theta | Point,
-    field: VelocityField,
-    paths: Paths,
-    *,
-    key: jax.Array,
-    c: float = math.inf,
-    damping: float = 1e-2,
-    probes: int = 3,
-    tries: int = 6,
-    phi: np.ndarray | None = None,
-    batch_size: int | None = None,
-) -> Step:
-    """One Levenberg-Marquardt step; theta stays if no damping tried lowers the loss.
-
-    Costs n - 1 evaluations per sample and as many reverse passes per probe, and n for
-    each damping tried, besides n for a theta whose solves are not known.
-
-    Args:
-        family, field, paths, phi, batch_size: as for `solved`.
-        theta: where to step from: numbers, or their `Point`.
-        key: source of the random probes.
-        c: scale of the robust loss, in the data's units.
-        damping: first lambda to try; each failure multiplies it by 4.
-        probes: reverse passes per sample, at least 2 (or 1 for one-number samples).
-        tries: lambdas to try.
-
-    Raises:
-        ValueError: too few probes, no try, or a theta whose errors are not finite.
-    """
-    check_probes(probes, paths)
-    if tries < 1:
-        raise ValueError(f"tries must be at least 1; got {tries}.")
-    measure = partial(
-        solved, family, field=field, paths=paths, phi=phi, batch_size=batch_size
-    )
-    before = theta if isinstance(theta, Point) else measure(theta)
-    spent = 0 if isinstance(theta, Point) else _nfe(before) * paths.size
-    if not before.runs:  # of a run that was interrupted, which has paid for them
-        before = measure(before.theta)
-    loss = float(np.mean(robust(before.errors, c)))
-    if not math.isfinite(loss):
-        raise ValueError("the solver to improve diverges on some of the paths.")
-    probes, nfe = min(probes, paths.x0[0].size), _nfe(before)
-    gradient, H = _normal_equations(
-        family, before, as_field(field), paths, phi, key, c, probes, batch_size
-    )
-    flat, unravel = ravel_pytree(before.theta)
-    diagonal = np.diag(H) + 1e-12 * np.trace(H) + 1e-300
-    spent += cost(nfe, paths.size, probes, 0)
-    for _ in range(tries):
-        delta = np.linalg.solve(H + np.diag(damping * diagonal), -gradient)
-        after = measure(unravel(flat + jnp.asarray(delta, flat.dtype)))
-        spent += nfe * paths.size
-        new = float(np.mean(robust(after.errors, c)))
-        if new < loss:
-            return Step(after, new, max(damping / 4, 1e-9), spent)
-        damping *= 4
-    return Step(before, loss, damping, spent)
-
-
 def check_probes(probes: int, paths: Paths) -> None:
     """ValueError unless there are probes enough to see the curvature."""
     least = min(2, paths.x0[0].size)
     whole("probes", probes, least=least)
 
 
-def _nfe(point: Point) -> int:
-    return point.runs[0].table.nfe
-
-
-def _normal_equations(
+def normal_equations(
     family: Family,
     point: Point,
     field: VelocityField,
-    paths: Paths,
-    phi: np.ndarray | None,
+    data: Data,
+    *,
     key: jax.Array,
-    c: float,
-    probes: int,
-    batch_size: int | None,
+    c: float = math.inf,
+    probes: int = 3,
+    batch_size: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(sum_i w_i J_i^T r_i, H) in float64, by the probed rows of every sample."""
+    """The gradient of sum_i rho_c(e_i) d and its curvature, both in float64.
+
+        sum_i w_i J_i^T r_i (p,),    H = sum_i w_i J_i^T J_i (p, p)
+
+    Costs n - 1 evaluations per sample forward, and as many reverse passes per probe.
+
+    Args:
+        family, field, data, batch_size: as for `solved`.
+        point: where, with its solves; they are made again if it has none.
+        key: source of the random probes.
+        c: scale of the robust loss, in the data's units.
+        probes: reverse passes per sample.
+    """
+    field, probes = as_field(field), min(probes, data.numbers)
+    if not point.runs:  # of a run that was interrupted, which has paid for them
+        point = solved(family, point.theta, field, data, batch_size=batch_size)
     e = np.maximum(point.errors, _FLAT * np.median(point.errors))
     weights = 1 / (e * (1 + e / c))
-    numbers = paths.x0[0].size
+    numbers = data.numbers
     # The first row is along the residual; the others stand for all other directions.
     scale = np.append(1.0, np.full(probes - 1, (numbers - 1) / max(probes - 1, 1)))
     gradient, H, done = 0.0, 0.0, 0
-    parts = _batches(paths, phi, batch_size)
-    for number, ((_, x1, given, phi_), many) in enumerate(parts):
+    parts = _batches(data, batch_size)
+    for number, ((_, x1, given, phi), many) in enumerate(parts):
         run = point.runs[number]
         draw = jax.random.fold_in(key, number)
         norm, v = _probes(run.states[-1], x1, draw, probes)
         pulled = adjoint.pull(field, run, given, v)
-        J = np.asarray(_by_theta(family, point.theta, phi_, pulled), np.float64)[:many]
+        J = np.asarray(_by_theta(family, point.theta, phi, pulled), np.float64)[:many]
         w = np.where(np.isfinite(J).all((1, 2)), weights[done : done + many], 0.0)
         J = np.where(w[:, None, None] > 0, J, 0.0)
         norm = np.where(w > 0, np.asarray(norm, np.float64)[:many], 0.0)
@@ -236,14 +169,15 @@ def _normal_equations(
 
 
 def _batches(
-    paths: Paths, phi: np.ndarray | None, batch_size: int | None
-) -> Iterator[tuple[tuple[jax.Array, jax.Array, Conditioning, jax.Array], int]]:
+    data: Data, batch_size: int | None
+) -> Iterator[tuple[tuple[jax.Array, jax.Array, Conditioning, jax.Array | None], int]]:
     """((x0, x1, c, phi), samples in it) of batches of one size, the last filled up."""
-    most = batch_size or max(_BATCH, _NUMBERS // paths.x0[0].size)
+    paths = data.paths
+    most = batch_size or max(_BATCH, _NUMBERS // data.numbers)
     # As equal as can be, so that little is computed to fill the last one up.
     size = math.ceil(paths.size / math.ceil(paths.size / most))
-    basis = None if phi is None else jnp.asarray(phi, paths.x0.dtype)
-    for start, stop, part in batches((paths.x0, paths.x1, paths.c, basis), size):
+    phi = None if data.phi is None else jnp.asarray(data.phi, paths.x0.dtype)
+    for start, stop, part in batches((paths.x0, paths.x1, paths.c, phi), size):
         yield part, stop - start
 
 

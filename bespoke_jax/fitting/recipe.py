@@ -1,43 +1,40 @@
 """The settings of a search: what is to be small, and how the work is divided."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from bespoke_jax.core import checks
+from bespoke_jax.fitting.effort import EFFORTS
 from bespoke_jax.fitting.splits import fraction_or_paths
 from bespoke_jax.reference.paths import Paths
 
 
 class Judge(NamedTuple):
-    """The score of a solver, and the rounds of improvement that lower it."""
+    """The score of a solver, and how it is lowered."""
 
     measure: Callable[[np.ndarray], np.floating]
     """From per-sample errors to the score."""
-    rounds: tuple[tuple[int, int, float], ...]
-    """(tracks, steps of each, share of the training paths) of each round."""
-    dead: float
-    """A track ends when its relative gain over `patience` steps is below this."""
-    patience: int
     robust: bool
     """Whether the scale of the robust loss falls from step to step: for the median."""
+    passes: int
+    """Over the training paths, at most."""
 
 
-JUDGES = {
-    "mean": Judge(np.mean, ((3, 6, 0.5), (2, 6, 1.0), (1, 30, 1.0)), 3e-3, 2, False),
-    "median": Judge(np.median, ((4, 6, 0.4), (2, 8, 0.7), (1, 40, 1.0)), 2e-3, 4, True),
-}
+JUDGES = {"mean": Judge(np.mean, False, 4), "median": Judge(np.median, True, 8)}
 
 
 class Recipe(NamedTuple):
     """The settings of `tailor` that do not depend on the model; see its arguments."""
 
-    nfe: int
+    nfe: tuple[int, ...]
     judge: str
+    effort: str
     validation: float | int | Paths
     test: float | int | Paths
     probes: int
+    degree: int
     tolerance: float | int
     batch_size: int | None
 
@@ -55,11 +52,26 @@ class Recipe(NamedTuple):
             ValueError: naming the first setting that is out of range.
         """
         checks.known("judge", self.judge, JUDGES)
+        checks.known("effort", self.effort, EFFORTS)
         for name, part in (("validation", self.validation), ("test", self.test)):
             fraction_or_paths(name, part)
         size = self.batch_size
         return self._replace(
-            nfe=checks.whole("nfe", self.nfe),
             tolerance=checks.real("tolerance", self.tolerance, above=0),
+            degree=checks.whole("degree", self.degree, most=8),
             batch_size=None if size is None else checks.whole("batch_size", size),
         )
+
+
+def budgets(nfe: int | Sequence[int]) -> tuple[int, ...]:
+    """The budgets that `nfe` asks for, increasing, each once.
+
+    Raises:
+        ValueError: neither a whole number of at least 1 nor a sequence of such.
+    """
+    if isinstance(nfe, Sequence | np.ndarray) and not isinstance(nfe, str):
+        each = {checks.whole("each nfe", one, most=1000) for one in nfe}
+        if not each:
+            raise ValueError("nfe must name at least one budget; got none.")
+        return tuple(sorted(each))
+    return (checks.whole("nfe", nfe, most=1000),)

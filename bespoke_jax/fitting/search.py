@@ -1,165 +1,209 @@
-"""Race, improve and score: the search for one solver on given paths."""
+"""Race, regress, descend and score: the search for one solver on given paths."""
 
-import json
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from bespoke_jax.core.budget import TooLittle
+from bespoke_jax.core.conditional import Conditional, conditional
+from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.solver import Solver
-from bespoke_jax.families import Family
+from bespoke_jax.core.types import Theta
+from bespoke_jax.fitting import effort as spending
+from bespoke_jax.fitting import incremental
 from bespoke_jax.fitting.candidates import Candidate, Dropped
+from bespoke_jax.fitting.data import Data
+from bespoke_jax.fitting.effort import EFFORTS
 from bespoke_jax.fitting.history import History
-from bespoke_jax.fitting.improve import Problem, Track, improve
-from bespoke_jax.fitting.race import PILOTS, Start, diverse, race, rungs
-from bespoke_jax.fitting.splits import three_way
-from bespoke_jax.reference.paths import Paths, take
+from bespoke_jax.fitting.incremental import Noted
+from bespoke_jax.fitting.problem import Problem, Track
+from bespoke_jax.fitting.race import Start
+from bespoke_jax.fitting.starts import lifted, raced, regressed
+from bespoke_jax.fitting.tailored import Tailored
+from bespoke_jax.fitting.times import Maker
+from bespoke_jax.reference.paths import Paths
 
-_SHARE = 0.2  # of the budget, for the race
-_TIME = 0.7  # of the seconds, by which the race is over
+_CHECKING = 64
+"""Choosing paths that accept steps; all of them choose among what is left."""
+_NEAR = 5e-6
+"""Relative error of the tables of a conditional solver, which float32 leaves."""
 
 
-class Tailored(NamedTuple):
-    """A tailored solver and how it came about."""
+class Parts(NamedTuple):
+    """Three disjoint parts of the ground truth."""
 
-    theta: Any
-    solver: Solver
-    family: Family
-    start: str
-    """The start that led to it."""
-    starts: tuple[Start, ...]
-    """All measured starts, best first."""
-    history: History
-    """One entry per step, the first is the best start: rmse is the choosing paths'
-    score of the best iterate so far. Evaluations include everything."""
-    judge: str
-    """"mean" or "median": what the scores are, over samples, of the RMS errors."""
-    rmse: float
-    """Score of the solver on the paths that chose nothing."""
-    start_rmse: float
-    """Score of the best start on the same paths."""
-    scored: int
-    """How many paths these are."""
-    paths: Paths
-    """The ground truth, solved for or given."""
-    dropped: tuple[Dropped, ...]
-    """Starts and tracks that failed, and why."""
-
-    @property
-    def loss(self) -> str:
-        """What was made small, in words."""
-        return f"robust end-point errors, judged by their {self.judge}"
-
-    @property
-    def evaluations(self) -> int:
-        """Network evaluations spent, ground truth and scores included."""
-        return int(self.history.evaluations[-1])
+    training: Data
+    validation: Data
+    """These choose."""
+    test: Data
+    """These choose nothing."""
 
 
 def search(
-    problem: Problem, paths: Paths, found: list[Candidate], dropped: list[Dropped]
+    problem: Problem,
+    schedule: Schedule,
+    parts: Parts,
+    paths: Paths,
+    found: Sequence[Candidate],
+    dropped: Sequence[Dropped],
+    makers: Sequence[tuple[str, Maker]],
 ) -> Tailored:
-    """Race, improve and score.
+    """The best solver of one budget.
 
     Args:
         problem: what is searched for, and with what means.
-        paths: the ground truth.
-        found: what the search can start from.
+        schedule: the path of the model.
+        parts: the ground truth in its three parts.
+        paths: all of it, for the record.
+        found: solvers that the search can start from.
         dropped: what could not be made, for the report.
+        makers: grids to try.
     """
-    recipe = problem.recipe
-    training, validation, test = three_way(paths, recipe.validation, recipe.test)
-    family, budget, measure = problem.family, problem.budget, problem.judge.measure
-    budget.reserve(2 * problem.nfe * test.size)
-    measured, lost = _race(problem, found, training, validation)
-    tracks = _tracks(problem, measured, validation, len(found) + len(dropped))
-    first = min(tracks, key=lambda track: track.score)
-    best, log, failed = improve(problem, tracks, training, validation)
+    budget, nfe = problem.budget, problem.nfe
+    before = budget.spent - (paths.stats.evaluations if paths.stats else 0)
+    log: list[Noted] = []
+    choosing = parts.validation.cut(0, min(_CHECKING, parts.validation.size))
+    budget.reserve(2 * nfe * parts.test.size)
+    measured, lost = raced(
+        problem, found, parts.training, spending.RACE * budget.left / nfe
+    )
+    tracks = _tracks(problem, measured, choosing)
+    first = min(tracks, key=lambda one: one.score, default=None)
+    if first is not None:
+        log.append(Noted(math.nan, first.score, budget.spent, budget.elapsed))
+    made, also = _regressions(problem, schedule, parts.training, choosing, makers)
+    tracks += made
+    tracks = [track for track in tracks if math.isfinite(track.score)]
+    if not tracks:
+        raise ValueError(
+            f"none of {len(found) + len(makers)} starts solves this field at {nfe} "
+            "evaluations; check the field, its end and its schedule."
+        )
+    best = min(tracks, key=lambda one: one.score)
+    log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
+    ends, failed = _descend(problem, best, parts.training, choosing, log)
+    best = _chosen(problem, [best, *ends], parts.validation)
     budget.release()
     score, start_score = (
-        float(problem.journal.once(lambda t=t: [measure(problem.errors(t, test))])[0])
-        for t in (best.theta, first.theta)
+        math.nan if one is None else _scored(problem, one, parts.test)
+        for one in (best, first)
     )
-    log[-1] = (*log[-1][:3], budget.spent, budget.elapsed)
+    log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
     return Tailored(
         theta=best.theta,
-        solver=jax.tree.map(np.asarray, family.build(best.theta)),
-        family=family,
+        solver=_solver(problem, best.theta),
+        family=problem.family,
+        basis=problem.basis,
         start=best.name,
         starts=tuple(measured),
-        history=History(*(np.array(column) for column in zip(*log, strict=True))),
-        judge=recipe.judge,
+        history=_history(log, before),
+        judge=problem.recipe.judge,
         rmse=score,
         start_rmse=start_score,
-        scored=test.size,
+        scored=parts.test.size,
         paths=paths,
-        dropped=(*dropped, *lost, *failed),
+        dropped=(*dropped, *lost, *also, *failed),
     )
 
 
-def _race(
-    problem: Problem, found: list[Candidate], training: Paths, validation: Paths
-) -> tuple[list[Start], list[Dropped]]:
-    """The starts, best first, after a race that keeps to its share of the budget."""
-    nfe, budget = problem.nfe, problem.budget
-    keep = problem.judge.rounds[0][0]
-    given = sum(candidate.given for candidate in found)
-    allowance = min(_SHARE * budget.evaluations, budget.left)
-    finals = (keep + given) * validation.size
-    while keep > 1 and 2 * finals * nfe > allowance:
-        keep, finals = keep - 1, finals - validation.size
-    pilots = min(PILOTS, training.size)
-    plan = rungs(len(found), pilots, keep, allowance / nfe - finals)
-    if not plan:
-        raise TooLittle(
-            int(budget.evaluations), budget.spent + int((1 + finals) * nfe / _SHARE)
-        )
-
-    def run() -> list[Any]:
-        result = race(
-            found,
-            plan,
-            lambda start, a, b: problem.errors(
-                start.theta, take(training, slice(a, b))
-            ),
-            problem.judge.measure,
-            late=lambda: budget.elapsed > _TIME * budget.seconds,
-            progress=problem.progress,
-        )
-        lost = json.dumps(result.dropped).encode()
-        return [result.order, result.scores, np.frombuffer(lost, np.uint8)]
-
-    order, scores, lost = problem.journal.once(run)
-    measured = [
-        Start(candidate.name, candidate.method, float(score), *candidate[2:])
-        for candidate, score in zip((found[i] for i in order), scores, strict=True)
-    ]
-    reasons = json.loads(lost.tobytes())
-    return measured, [Dropped(found[i].name, reason) for i, reason in reasons]
-
-
-def _tracks(
-    problem: Problem, measured: list[Start], validation: Paths, tried: int
-) -> list[Track]:
-    """The best starts and all given ones, with their scores on the choosing paths."""
-    best = diverse(measured, problem.judge.rounds[0][0])
-    chosen = best + [s for s in measured if s.given and s not in best]
+def _tracks(problem: Problem, measured: Sequence[Start], choosing: Data) -> list[Track]:
+    """The best start and all given ones, with their scores on the choosing paths."""
     tracks = []
-    for start in chosen:
-        if tracks and not problem.budget.affords(problem.nfe * validation.size):
+    for start in [*measured[:1], *(s for s in measured[1:] if s.given)]:
+        if not problem.budget.affords(problem.nfe * choosing.size):
             break
-        score = problem.journal.once(
-            lambda start=start: [
-                problem.judge.measure(problem.errors(start.theta, validation))
-            ]
+        theta = lifted(problem, start.theta)
+        tracks.append(_track(problem, start.name, theta, choosing))
+    return tracks
+
+
+def _track(problem: Problem, name: str, theta: Theta, choosing: Data) -> Track:
+    (score,) = problem.journal.once(lambda: [problem.score(theta, choosing)])
+    return Track(name, theta, float(score))
+
+
+def _regressions(
+    problem: Problem,
+    schedule: Schedule,
+    training: Data,
+    choosing: Data,
+    makers: Sequence[tuple[str, Maker]],
+) -> tuple[list[Track], list[Dropped]]:
+    budget, nfe, level = problem.budget, problem.nfe, EFFORTS[problem.recipe.effort]
+    unknowns = (nfe + 1) * problem.basis.size / training.numbers
+    solves = budget.left / nfe - choosing.size
+    while makers:
+        plan = spending.regressions(
+            level, nfe, solves, training.size, len(makers), unknowns
         )
-        tracks.append(Track(start.name, start.theta, float(score[0])))
-    finite = [track for track in tracks if math.isfinite(track.score)]
-    if not finite:
-        raise ValueError(
-            f"none of {tried} starts solves this field at {problem.nfe} evaluations; "
-            "check the field, its end and its schedule."
-        )
-    return finite
+        if (len(makers) + 1) * plan.pilots + plan.paths <= solves:
+            break
+        makers = makers[: len(makers) // 2]
+    else:
+        return [], []
+    made, lost = regressed(problem, schedule, makers, training, plan)
+    tracks = []
+    for name, theta in made:
+        if tracks and not budget.affords(nfe * choosing.size):
+            break
+        tracks.append(_track(problem, name, theta, choosing))
+    return tracks, lost
+
+
+def _descend(
+    problem: Problem, start: Track, training: Data, choosing: Data, log: list[Noted]
+) -> tuple[list[Track], list[Dropped]]:
+    if not EFFORTS[problem.recipe.effort].descends:
+        return [], []
+    size = sum(np.size(leaf) for leaf in jax.tree.leaves(start.theta))
+    each = incremental.cost(problem.nfe, problem.recipe.probes, choosing.size, 48)
+    plan = spending.descent(
+        problem.nfe, problem.budget.left, each, training.size, training.numbers, size,
+        problem.judge.passes,
+    )  # fmt: skip
+    if plan is None:
+        return [], []
+    try:
+        ends = incremental.descend(problem, start, training, choosing, plan, log.append)
+    except Exception as error:  # the descent, not the search
+        return [], [Dropped(start.name, f"{type(error).__name__}: {error}"[:200])]
+    return ends, []
+
+
+def _chosen(problem: Problem, tracks: Sequence[Track], validation: Data) -> Track:
+    """The best on all choosing paths, where there are more than accepted steps."""
+    tracks = list({id(track): track for track in tracks}.values())
+    best = min(tracks, key=lambda one: one.score)
+    if validation.size <= _CHECKING or len(tracks) == 1:
+        return best
+    if not problem.budget.affords(len(tracks) * problem.nfe * validation.size):
+        return best
+    each = [_track(problem, one.name, one.theta, validation) for one in tracks]
+    return min(each, key=lambda one: one.score)
+
+
+def _scored(problem: Problem, track: Track, test: Data) -> float:
+    (score,) = problem.journal.once(lambda: [problem.score(track.theta, test)])
+    return float(score)
+
+
+def _solver(problem: Problem, theta: Theta) -> Solver | Conditional:
+    if problem.basis.size == 1:
+        return jax.tree.map(np.asarray, problem.family.build(theta))
+
+    def build(w: float) -> Solver:
+        phi = problem.basis(w)
+        mixed = jax.tree.map(lambda leaf: np.tensordot(phi, leaf, 1), theta)
+        cast = lambda leaf, like: np.asarray(leaf, like.dtype)
+        solver = problem.family.build(jax.tree.map(cast, mixed, theta))
+        return jax.tree.map(np.asarray, solver)
+
+    return conditional(build, problem.basis.low, problem.basis.high, tolerance=_NEAR)
+
+
+def _history(log: Sequence[Noted], before: int) -> History:
+    """The entries, with the evaluations of this budget and of the ground truth."""
+    loss, score, spent, seconds = (np.asarray(x) for x in zip(*log, strict=True))
+    return History(np.arange(len(log)), loss, score, spent - before, seconds)

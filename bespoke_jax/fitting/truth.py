@@ -59,7 +59,7 @@ def ground_truth(
             end=interval[1],
             rtol=tolerance,
             atol=tolerance,
-            dense=False,
+            dense=True,
             batch_size=recipe.batch_size or 128,
             evaluations=allowance,
             seconds=None if math.isinf(budget.seconds) else _SHARE * budget.seconds,
@@ -67,7 +67,7 @@ def ground_truth(
             progress=progress,
         )
     except TooLittle as error:
-        least = max(error.least / _SHARE, error.least + _least_search(recipe.nfe))
+        least = max(error.least / _SHARE, error.least + _least_search(recipe))
         raise TooLittle(int(budget.evaluations), math.ceil(least)) from None
     budget.pay(paths.stats.evaluations)
     return _enough(paths, recipe)
@@ -83,7 +83,7 @@ def _given(flow: Flow, paths: Paths, recipe: Recipe, budget: Budget) -> Paths:
             f"{interval[0]:g} to {interval[1]:g}; give the paths' own."
         )
     spent = 0 if paths.stats is None else paths.stats.evaluations
-    least = spent + INDEPENDENCE_COST + _least_search(recipe.nfe)
+    least = spent + INDEPENDENCE_COST + _least_search(recipe)
     if least > budget.evaluations:
         raise TooLittle(int(budget.evaluations), least)
     check_independent(field, paths.x0, paths.c, *interval)
@@ -101,6 +101,6 @@ def _enough(paths: Paths, recipe: Recipe) -> Paths:
     return paths
 
 
-def _least_search(nfe: int) -> int:
+def _least_search(recipe: Recipe) -> int:
     """Evaluations of the smallest search: one start raced, chosen and scored."""
-    return identity.PROBE_COST + 4 * nfe
+    return identity.PROBE_COST + 4 * sum(recipe.nfe)

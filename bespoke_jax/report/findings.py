@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bespoke_jax.fitting.candidates import Dropped
-from bespoke_jax.fitting.search import Tailored
+from bespoke_jax.fitting.tailored import Tailored
 
 _MOST = 5  # reasons that are told
 

@@ -1,0 +1,30 @@
+"""Paths with the conditions that their samples' solvers depend on."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bespoke_jax.reference.paths import Paths, take
+
+
+class Data(NamedTuple):
+    """N exact paths, and the basis at the condition of each."""
+
+    paths: Paths
+    phi: np.ndarray | None = None
+    """(N, K); None where the solver depends on no condition."""
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return self.paths.size
+
+    @property
+    def numbers(self) -> int:
+        """D, the numbers of a sample."""
+        return self.paths.x0[0].size
+
+    def cut(self, start: int, stop: int) -> "Data":
+        """Samples start .. stop."""
+        phi = None if self.phi is None else self.phi[start:stop]
+        return Data(take(self.paths, slice(start, stop)), phi)

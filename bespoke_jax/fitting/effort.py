@@ -1,0 +1,126 @@
+"""How much a search spends, and on what.
+
+Costs are counted in solves of single samples: n evaluations each. A search has up to
+four parts: a race of training-free solvers, regressions on several grids, their times
+by variable projection, and Gauss-Newton steps. What a part needs depends on how many
+numbers a sample has: D equations per sample determine the weights of a row.
+"""
+
+import math
+from typing import NamedTuple
+
+from bespoke_jax.fitting import times
+
+
+class Effort(NamedTuple):
+    """What a search spends where no budget says otherwise."""
+
+    solves: float
+    """At most, in each budget of evaluations."""
+    evaluations: float
+    """At most, likewise."""
+    paths: int
+    """That rows are fitted to by regression, if a sample has many numbers."""
+    descends: bool
+    """Whether Gauss-Newton steps follow the regression."""
+
+
+EFFORTS = {
+    "seconds": Effort(math.inf, 2_500, 32, False),
+    "best": Effort(3_700, math.inf, 64, True),
+}
+
+RACE = 0.06
+"""Share of a search that the race of training-free solvers may take."""
+_REGRESSION = 0.2  # the share of regressions and times, where steps follow
+_GRIDS, _TIMES = 0.35, 0.4  # their shares of that
+
+
+class Regressions(NamedTuple):
+    """How the solves of the regressions are divided."""
+
+    pilots: int
+    """Paths that every grid is tried on."""
+    movers: int
+    """Paths that the times are moved on; 0 leaves them where they are."""
+    moves: int
+    """Steps of variable projection."""
+    paths: int
+    """Paths of the final regressions."""
+    finals: int
+    """How many of the best times get one."""
+
+
+def regressions(
+    effort: Effort, nfe: int, solves: float, count: int, grids: int, unknowns: float
+) -> Regressions:
+    """A division of the solves that a search may spend.
+
+    Args:
+        effort: its level.
+        nfe: n.
+        solves: that are left.
+        count: training paths.
+        grids: to try.
+        unknowns: numbers of the last row per number of a sample, (n + 1) K / D.
+    """
+    least = max(2, math.ceil(4 * unknowns))
+    wanted = min(count, max(effort.paths, math.ceil(24 * unknowns)))
+    if math.isinf(solves):
+        return Regressions(min(16 * least, wanted), wanted, 3, wanted, 4)
+    share = solves * (_REGRESSION if effort.descends else 1.0)
+    pilots = min(wanted, max(least, min(8 * least, int(_GRIDS * share / grids))))
+    one = times.cost(nfe, 1, 2) / nfe
+    movers = min(wanted, max(8, 2 * least), int(_TIMES * share / one))
+    moves = 1
+    if movers >= max(8, 2 * least):
+        moves = min(3, int(_TIMES * share / one) // movers)
+    elif movers < max(3, least):
+        movers = moves = 0
+    left = share - grids * pilots - moves * movers * one
+    finals = min(3, max(1, int(left / wanted)))
+    paths = min(wanted, max(least, int(left / finals)))
+    return Regressions(pilots, movers, moves, paths, finals)
+
+
+class Descent(NamedTuple):
+    """How incremental Gauss-Newton goes through the training paths."""
+
+    batch: int
+    """Paths of one step."""
+    batches: int
+    """Different ones."""
+    passes: int
+    """Over all of them, at most."""
+
+
+def descent(
+    nfe: int,
+    left: float,
+    step: float,
+    count: int,
+    numbers: int,
+    parameters: int,
+    passes: int,
+) -> Descent | None:
+    """The descent that `left` evaluations pay for, if any.
+
+    Args:
+        nfe: n.
+        left: evaluations.
+        step: evaluations of a step per path of its batch.
+        count: training paths.
+        numbers: D.
+        parameters: numbers of theta.
+        passes: over all paths, at most.
+    """
+    batch = min(count, max(48, min(512, math.ceil(16 * parameters / numbers))))
+    batches = max(1, count // batch)
+    if math.isinf(left):
+        return Descent(batch, batches, passes)
+    steps = int(left / (step * batch))
+    if steps < 1:
+        return None
+    if steps < 2 * batches:  # fewer paths twice rather than all of them once
+        batches = max(1, steps // 2)
+    return Descent(batch, batches, min(passes, math.ceil(steps / batches)))
