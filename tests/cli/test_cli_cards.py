@@ -125,6 +125,7 @@ def test_what_is_missing_or_wrong_is_told_in_one_line(folder, capsys, line, says
     assert says in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_samples_of_a_set_and_of_a_condition(folder, capsys):
     code, out, _ = run("sample set.json --nfe 9 --n 2 --no-progress", capsys)
     assert code == 0 and "2 samples of gaussian by set.json, 9 NFE each" in out
