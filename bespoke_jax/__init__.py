@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         schedules,
         solvers,
     )
+    from bespoke_jax.core.conditional import Conditional, conditional
     from bespoke_jax.core.sample import sample, trajectory
     from bespoke_jax.core.solver import Solver, canonical, validate
     from bespoke_jax.core.tracing import trace
@@ -59,6 +60,7 @@ _MODULES = {
     "solvers": "solvers",
 }
 _HOMES = {
+    "Conditional": "core.conditional",
     "Family": "families.family",
     "Fitted": "fitting.fit",
     "Model": "fields.model",
@@ -68,6 +70,7 @@ _HOMES = {
     "Verdict": "metrics.order",
     "canonical": "core.solver",
     "certify": "metrics.order",
+    "conditional": "core.conditional",
     "fit": "fitting.fit",
     "regress": "fitting.regression",
     "row_sums": "metrics.order",
@@ -95,6 +98,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Conditional",
     "Family",
     "Fitted",
     "Model",
@@ -106,6 +110,7 @@ __all__ = [
     "canonical",
     "card",
     "certify",
+    "conditional",
     "demo",
     "families",
     "fields",

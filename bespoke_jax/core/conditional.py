@@ -104,9 +104,11 @@ def conditional(
         ValueError: an empty interval, an invalid solver of some w, NFE or ends that
             differ, or a tolerance that `most` nodes do not reach (with what they do).
     """
-    low, high = checks.real("low", low), checks.real("high", high)
-    if not low < high:
-        raise ValueError(f"low must be below high; got {low:g} and {high:g}.")
+    if not callable(build):
+        raise ValueError(
+            f"build must be a function w -> Solver; got {checks.shown(build)}."
+        )
+    low, high = _interval(low, high)
     tolerance = checks.real("tolerance", tolerance, above=0)
     checks.whole("most", most, least=2)
     known: dict[float, Solver] = {}
@@ -152,9 +154,7 @@ def check_conditional(value: object) -> Conditional:
     """
     if not isinstance(value, Conditional):
         raise ValueError(f"expected a Conditional; got {checks.shown(value)}.")
-    low, high = checks.real("low", value.low), checks.real("high", value.high)
-    if not low < high:
-        raise ValueError(f"low must be below high; got {low:g} and {high:g}.")
+    low, high = _interval(value.low, value.high)
     nodes = np.asarray(checks.numbers("nodes", value.nodes), np.float64)
     if nodes.ndim != 1 or len(nodes) < 2:
         raise ValueError(f"nodes must be (M,) with M >= 2; got shape {nodes.shape}.")
@@ -180,6 +180,13 @@ def chebyshev(low: float, high: float, count: int) -> np.ndarray:
     nodes = (low + (high - low) / 2) + (high - low) / 2 * x
     nodes[[0, -1]] = low, high
     return nodes
+
+
+def _interval(low: SupportsFloat, high: SupportsFloat) -> tuple[float, float]:
+    ends = checks.real("low", low), checks.real("high", high)
+    if not ends[0] < ends[1]:
+        raise ValueError(f"low must be below high; got {ends[0]:g} and {ends[1]:g}.")
+    return ends
 
 
 def _between(nodes: np.ndarray, values: np.ndarray, w: float) -> np.ndarray:

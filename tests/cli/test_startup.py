@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from card_cases import card_set, guided_solver
 
 from bespoke_jax import card, solvers
 from bespoke_jax._version import __version__
@@ -42,6 +43,11 @@ def answer(*words, folder):
         ("tailor --help", 0, "--evaluations"),
         ("list", 0, "dpm_solver_pp_2m"),
         ("show good.json", 0, "digits FM-OT"),
+        ("show set.json", 0, "Add --nfe"),
+        ("show set.json --nfe 2", 0, "a solver for each"),
+        ("show set.json --nfe 2 --condition 1.7", 0, "x_{i+1} ="),
+        ("show set.json --nfe 4", 2, "has 1, 2 NFE, not --nfe 4"),
+        ("tailor --improve set.json", 2, "solvers that depend on a number"),
         ("show bad.json", 2, "bad.json: expected JSON"),
         ("sohw good.json", 2, "no command 'sohw'; the nearest is show"),
         ("demo --nef 8", 2, "no flag --nef; the nearest is --nfe"),
@@ -56,6 +62,7 @@ def test_no_heavy_import_where_nothing_is_computed(line, code, says, tmp_path):
     schedule = {"name": "VP", "beta_min": 0.1, "beta_max": 20.0}
     solver, about = solvers.euler(nfe=3), {"model": "digits FM-OT", "rmse": 0.5}
     card.save(tmp_path / "good.json", solver, schedule=schedule, **about)
+    card.save(tmp_path / "set.json", card_set(guided_solver(1), guided_solver(2)))
     (tmp_path / "bad.json").write_text("{")
     got, out, err, imported = answer(*line.split(), folder=tmp_path)
     assert got == code and says in (out if code == 0 else err)

@@ -91,6 +91,11 @@ def main(first: int, last: int) -> int:
         scaled = bj.schedules.Scaled(bj.schedules.Shifted(VP, 2.0), 3.0)
         about: dict = {"model": "m.py:load", "judge": "mean", "rmse": 0.1, "paths": 3}
         bj.card.save("nested.json", solver(), schedule=scaled, **about)
+        guided = bj.conditional(lambda w: solver(), 0, 6)
+        bj.card.save("guided.json", guided, condition="guidance", model="m.py:load")
+        several = (solver(), bj.solvers.euler(nfe=7, end=float(solver().end)))
+        cards = tuple(bj.card.of(one, model="m.py:load") for one in several)
+        bj.card.save("set.json", bj.card.CardSet(cards))
         table = calls()
         for card in CARDS:
             Path(card).write_text(Path("good.json").read_text())

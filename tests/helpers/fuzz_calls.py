@@ -54,6 +54,10 @@ def solving() -> dict:
         ),
         "validate": (bj.validate, dict(solver=solver())),
         "canonical": (bj.canonical, dict(solver=solver())),
+        "conditional": (
+            bj.conditional,
+            dict(build=lambda w: solver(), low=0.0, high=6.0, tolerance=1e-6, most=9),
+        ),
         "row_sums": (bj.row_sums, dict(solver=solver())),
         "trace": (bj.trace, dict(recursion=lambda u, x: x + u(0.0, x), end=1.0)),
         "reference.solve": (

@@ -28,6 +28,7 @@ def schedule(): return bj.Model(lambda t, x: x, (2,), schedule="VP")
 def range_(): return bj.Model(lambda t, x: x, (2,), data_range="wide")
 def coupled(): return bj.Model(lambda t, x: x - x.mean(0), (2,))
 """
+GOOD = "good.json", "nested.json", "set.json", "guided.json"
 FLAGS = {
     "--model": [
         "m.py:load", "m.py:load", "m.py:load", "m.py:nan", "m.py:late", "m.py:narrow",
@@ -38,6 +39,7 @@ FLAGS = {
     "--nfe": ["2", "4", "0", "-1", "x", "1.5", "nan", "1000000000000", ""],
     "--n": ["2", "3", "0", "-1", "x", "1e3"],
     "--paths": ["12", "12", "3", "0", "-5", "x"],
+    "--condition": ["3.5", "0", "7", "-1", "x", "nan", "inf", ""],
     "--seed": ["0", "-1", "4294967296", "x"],
     "--out": ["new.json", "new.npz", "newdir", "", ".", "kept.json", "no/x.json",
               "kept.json/x", "\0"],
@@ -50,23 +52,23 @@ FLAGS = {
     "--evaluations": ["3000", "5", "-1", "nan", "x", "inf"],
     "--seconds": ["20", "-1", "nan", "x"],
     "--directory": ["run", "kept.json", "\0"],
-    "--improve": [*CARDS, "good.json", "kept.json", "no.json", ""],
+    "--improve": [*CARDS, *GOOD, "kept.json", "no.json", ""],
     "--schedule": ["VP", "CondOT", "vp", "x"],
     "--end": ["0.9", "0", "1", "2", "nan", "x"],
     "--start": ["0", "0.5", "-3", "2", "nan", "x"],
-    "--solvers": [*CARDS, "euler", "good.json", "unipc:quadratic", "unipc:x",
-                  "eulr", "no.json", "kept.json", "x.json:y", ""],
+    "--solvers": [*CARDS, *GOOD, "euler", "unipc:quadratic", "unipc:x", "eulr",
+                  "no.json", "kept.json", "x.json:y", ""],
 }  # fmt: skip
 COMMANDS = {
     "tailor": ("--model", "--nfe", "--paths", "--evaluations", "--seconds", "--out",
                "--seed", "--judge", "--improve", "--directory", "--start"),
     "fit": ("--model", "--nfe", "--paths", "--iterations", "--lr", "--batch-size",
             "--loss", "--base", "--out", "--seed", "--directory", "--start"),
-    "sample": ("--model", "--nfe", "--n", "--seed", "--out", "--start"),
+    "sample": ("--model", "--nfe", "--n", "--seed", "--out", "--start", "--condition"),
     "compare": ("--model", "--nfe", "--n", "--seed", "--out", "--solvers",
-                "--batch-size", "--start"),
-    "certify": ("--schedule", "--end"),
-    "show": (),
+                "--batch-size", "--start", "--condition"),
+    "certify": ("--schedule", "--end", "--nfe", "--condition"),
+    "show": ("--nfe", "--condition"),
     "list": (),
 }  # fmt: skip
 SAFE = {
@@ -120,7 +122,7 @@ def one_command(rng: np.random.Generator) -> tuple[str, str]:
         argv.append("--no-progress")
     if rng.random() < 0.1:
         argv.append(str(rng.choice(["--nope", "extra", "--nfe", "-x", "--help"])))
-    good = Path("good.json" if rng.random() < 0.5 else "nested.json").read_text()
+    good = Path(str(rng.choice(GOOD))).read_text()
     for card in CARDS:
         Path(card).write_text(mutated_card(rng, good))
     before = _state()

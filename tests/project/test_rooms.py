@@ -33,7 +33,11 @@ def test_no_file_imports_a_private_name_of_another(room):
     assert found == []
 
 
-@pytest.mark.parametrize("module", ["cards.card", "cli.show", "solvers.registry"])
+@pytest.mark.parametrize(
+    "module",
+    ["cards.card", "cli.names", "cli.ranges", "cli.show", "cli.tailor",
+     "core.conditional", "solvers.registry"],
+)  # fmt: skip
 def test_cards_are_read_and_solvers_listed_without_importing_jax(module):
     code = f"import sys, bespoke_jax.{module}; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
