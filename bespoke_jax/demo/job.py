@@ -1,4 +1,4 @@
-"""The whole job on one model: tailor a solver for each budget, compare, write.
+"""The whole job on one model: tailor solvers for all budgets, compare, write.
 
 `bespoke demo` runs it on a shipped model. The ground truth is solved for once; the
 comparison uses noises that no fit has seen.
@@ -15,7 +15,7 @@ from bespoke_jax import cards
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.fields.model import Model
 from bespoke_jax.fitting.tailor import tailor
-from bespoke_jax.fitting.tailored import Tailored
+from bespoke_jax.fitting.tailored import TailoredSet
 from bespoke_jax.metrics.comparison import distinct, in_order
 from bespoke_jax.metrics.work_precision import Point, work_precision
 from bespoke_jax.reference.of_model import solve_model
@@ -26,8 +26,6 @@ from bespoke_jax.solvers import TABLE, construct
 
 FITTING, TEST = 256, 192
 """Exact paths to fit with, of which `tailor` holds some out, and to compare on."""
-EVALUATIONS = 100_000
-"""Network evaluations of one search, without the ground truth."""
 GENERIC = ("euler", "midpoint", "unipc")
 """Solvers that most users know, with their own grids."""
 TAILORED, BEST = "tailored", "best generic"
@@ -40,8 +38,7 @@ class Job(NamedTuple):
     """What was found and measured."""
 
     model: Model
-    tailored: dict[int, Tailored]
-    """NFE to the solver that was found for it."""
+    tailored: TailoredSet
     held_out: Paths
     points: list[Point]
     """Tailored and generic solvers on the held-out paths, by NFE, then by error."""
@@ -49,10 +46,10 @@ class Job(NamedTuple):
     def sentences(self) -> list[str]:
         """One for each NFE: what the best generic is, and what the fit started from."""
         return [
-            f"{nfe} NFE: the best generic is {found.starts[0].name}, of "
+            f"{found.solver.nfe} NFE: the best generic is {found.starts[0].name}, of "
             f"{len(found.starts)} solvers and grids measured; tailored from "
             f"{found.start}."
-            for nfe, found in self.tailored.items()
+            for found in self.tailored
         ]
 
 
@@ -69,22 +66,15 @@ def run(
     """
     noise_key, fit_key = jax.random.split(key)
     paths = solve_model(model, FITTING + TEST, key=noise_key, progress=progress)
-    solved = 0 if paths.stats is None else paths.stats.evaluations
     held_out = take(paths, slice(FITTING, None))
-    tailored = {
-        budget: tailor(
-            model.field, take(paths, slice(0, FITTING)), nfe=budget, key=fit_key,
-            schedule=model.schedule, start=model.start, end=model.end,
-            evaluations=solved + EVALUATIONS, progress=progress,
-        )
-        for budget in dict.fromkeys(nfe)
-    }  # fmt: skip
+    tailored = tailor(
+        model.field, take(paths, slice(0, FITTING)), nfe=tuple(nfe), key=fit_key,
+        schedule=model.schedule, start=model.start, end=model.end, progress=progress,
+    )  # fmt: skip
     solvers = {
-        TAILORED: [found.solver for found in tailored.values()],
-        BEST: [
-            found.family.build(found.starts[0].theta) for found in tailored.values()
-        ],
-        **_generic(model, list(tailored)),
+        TAILORED: [found.at() for found in tailored],
+        BEST: [found.family.build(found.starts[0].theta) for found in tailored],
+        **_generic(model, tailored.budgets),
     }
     points = work_precision(
         model.field, solvers, held_out, data_range=model.data_range, keep=SHOWN,
@@ -118,15 +108,14 @@ def write(folder: Path, job: Job, *, model: str, seed: int) -> list[Path]:
     """
     about = {"model": model, "schedule": job.model.schedule, "seed": seed}
     files = [
-        cards.save(folder / f"card-{nfe}.json", found, **about)
-        for nfe, found in job.tailored.items()
+        cards.save(folder / "card.json", job.tailored, **about),
+        tables.write_json(folder / "table.json", job.points),
     ]
-    files.append(tables.write_json(folder / "table.json", job.points))
     curves: dict[str, list[tuple[int, float]]] = {}
     for point in job.points:
         curves.setdefault(point.name, []).append((point.nfe, point.rmse.mean))
     fitted = {TAILORED: curves.pop(TAILORED)}
-    largest = job.tailored[max(job.tailored)].solver
+    largest = job.tailored.members[-1].at()
     drawn = {
         "rmse_nfe.png": plots.rmse_against_nfe(curves, fitted, title=job.model.name),
         "weights.png": plots.coefficients(
@@ -146,7 +135,7 @@ def _samples(job: Job) -> Figure:
     named = {(point.name, point.nfe): point.samples for point in job.points}
     rows = {
         f"{name}, {nfe} NFE": named[name, nfe]
-        for nfe in job.tailored
+        for nfe in job.tailored.budgets
         for name in (TAILORED, BEST, "euler")
     }
     return plots.differences(job.held_out.x1, rows, data_range=job.model.data_range)

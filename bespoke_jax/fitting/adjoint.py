@@ -73,7 +73,7 @@ def table(solver: Solver) -> Table:
         a, p, q = solver.a[i], solver.p[i], solver.q[i]
         states.append(advance(a, p, q, x0, states, us[: i + 1]))
     form = jnp.stack(states[1:])
-    return Table(solver.t, form[:, 0], form[:, 1:])
+    return Table(jnp.asarray(solver.t), form[:, 0], form[:, 1:])
 
 
 def run(field: VelocityField, table: Table, x0: Arr, c: Conditioning) -> Run:

@@ -30,9 +30,9 @@ EFFORTS = {
     "best": Effort(3_700, math.inf, 64, True),
 }
 
-RACE = 0.06
+RACE = 0.05
 """Share of a search that the race of training-free solvers may take."""
-_REGRESSION = 0.2  # the share of regressions and times, where steps follow
+_REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 
 

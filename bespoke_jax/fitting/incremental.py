@@ -146,7 +146,8 @@ def _step(
         model = _model(problem, point, batch, key, c)
         loss = float(problem.judge.measure(point.errors))
         made, lam = _move(problem, track, {**models, place: model}, damping, choosing)
-        return [loss, made.score, lam, *model, ravel_pytree(made.theta)[0]]
+        flat = np.asarray(ravel_pytree(made.theta)[0])
+        return [loss, made.score, lam, *model, flat]
 
     loss, score, lam, *model, flat = problem.journal.once(compute)
     theta = ravel_pytree(track.theta)[1](jnp.asarray(flat))

@@ -25,7 +25,7 @@ from bespoke_jax.fitting.tailored import Tailored
 from bespoke_jax.fitting.times import Maker
 from bespoke_jax.reference.paths import Paths
 
-_CHECKING = 64
+_CHECKING = 32
 """Choosing paths that accept steps; all of them choose among what is left."""
 _NEAR = 5e-6
 """Relative error of the tables of a conditional solver, which float32 leaves."""

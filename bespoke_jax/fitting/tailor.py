@@ -17,7 +17,7 @@ Of several budgets each starts from its smaller neighbour too, if that is better
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -54,6 +54,58 @@ from bespoke_jax.reference.paths import Paths, take
 from bespoke_jax.schedules import CondOT
 
 
+@overload
+def tailor(
+    field: VelocityField,
+    x0: Arr | Paths,
+    *,
+    nfe: int,
+    key: jax.Array,
+    schedule: Schedule | None = None,
+    start: float | int = 0.0,
+    end: float | int = 1.0,
+    c: Conditioning = None,
+    condition: ConditionLike | None = None,
+    degree: int = 2,
+    starts: Sequence[Solver] = (),
+    judge: str = "mean",
+    effort: str = "best",
+    validation: float | Paths = 0.2,
+    test: float | Paths = 0.2,
+    probes: int = 3,
+    evaluations: float | int | None = None,
+    seconds: float | int | None = None,
+    tolerance: float = 1e-5,
+    batch_size: int | None = None,
+    directory: str | Path | None = None,
+    progress: bool = True,
+) -> Tailored: ...
+@overload
+def tailor(
+    field: VelocityField,
+    x0: Arr | Paths,
+    *,
+    nfe: Sequence[int],
+    key: jax.Array,
+    schedule: Schedule | None = None,
+    start: float | int = 0.0,
+    end: float | int = 1.0,
+    c: Conditioning = None,
+    condition: ConditionLike | None = None,
+    degree: int = 2,
+    starts: Sequence[Solver] = (),
+    judge: str = "mean",
+    effort: str = "best",
+    validation: float | Paths = 0.2,
+    test: float | Paths = 0.2,
+    probes: int = 3,
+    evaluations: float | int | None = None,
+    seconds: float | int | None = None,
+    tolerance: float = 1e-5,
+    batch_size: int | None = None,
+    directory: str | Path | None = None,
+    progress: bool = True,
+) -> TailoredSet: ...
 def tailor(
     field: VelocityField,
     x0: Arr | Paths,
