@@ -16,18 +16,22 @@ class Effort(NamedTuple):
     """What a search spends where no budget says otherwise."""
 
     solves: float
-    """At most, in each budget of evaluations."""
-    evaluations: float
-    """At most, likewise."""
+    """At most, up to 8 NFE; n / 8 times as many above, as the numbers to fit grow."""
+    evaluations: int
+    """At most, whatever the NFE."""
     paths: int
     """That rows are fitted to by regression, if a sample has many numbers."""
     descends: bool
     """Whether Gauss-Newton steps follow the regression."""
 
+    def most(self, nfe: int) -> float:
+        """Evaluations that the search for one solver may spend."""
+        return min(self.evaluations, self.solves * nfe * max(1.0, nfe / 8))
+
 
 EFFORTS = {
     "seconds": Effort(math.inf, 2_500, 32, False),
-    "best": Effort(3_700, math.inf, 64, True),
+    "best": Effort(3_700, 79_000, 64, True),
 }
 
 RACE = 0.05

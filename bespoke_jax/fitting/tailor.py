@@ -156,7 +156,7 @@ def tailor(
         judge: "mean" or "median" of the per-sample RMS errors, what is to be small.
         effort: "seconds", regression alone on a few dozen paths, or "best". What it
             spends on each budget, beyond the ground truth, is bounded (2,500
-            evaluations; 3,700 solves) unless `evaluations` or `seconds` is given.
+            evaluations; 3,700 solves, and 79,000 evaluations) unless `evaluations` or `seconds` is given.
         validation: fraction of the paths that choose among iterates, or other Paths.
         test: fraction of the paths that choose nothing and give the scores reported, or
             other Paths.
@@ -261,7 +261,7 @@ def _each(
     below: list[Tailored] = []
     for place, nfe in enumerate(recipe.nfe):
         level, share = EFFORTS[recipe.effort], nfe / sum(recipe.nfe[place:])
-        most = math.inf if free else min(level.evaluations, level.solves * nfe)
+        most = math.inf if free else level.most(nfe)
         left = share * (budget.seconds - budget.elapsed)
         mine = [one for one in starts if one.nfe <= nfe]
         mine += [one.solver for one in below if isinstance(one.solver, Solver)]
