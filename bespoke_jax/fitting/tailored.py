@@ -108,7 +108,7 @@ class TailoredSet:
             raise ValueError(
                 f"no solver of {checks.shown(nfe)} NFE; there are {known}."
             )
-        return self.members[self.budgets.index(int(str(nfe)))]
+        return self.members[self.budgets.index(nfe)]
 
     def __iter__(self) -> Iterator[Tailored]:
         return iter(self.members)
