@@ -16,7 +16,7 @@ class Effort(NamedTuple):
     """What a search spends where no budget says otherwise."""
 
     solves: float
-    """At most, up to 8 NFE; n / 8 times as many above, as the numbers to fit grow."""
+    """At most, up to 8 NFE; twice as many above, where there are more numbers to fit."""
     evaluations: int
     """At most, whatever the NFE."""
     paths: int
@@ -26,7 +26,7 @@ class Effort(NamedTuple):
 
     def most(self, nfe: int) -> float:
         """Evaluations that the search for one solver may spend."""
-        return min(self.evaluations, self.solves * nfe * max(1.0, nfe / 8))
+        return min(self.evaluations, self.solves * nfe * (1 if nfe <= 8 else 2))
 
 
 EFFORTS = {
