@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from bespoke_jax.fields import model
     from bespoke_jax.fields.model import Model
     from bespoke_jax.fitting import losses
-    from bespoke_jax.fitting.fit import Fitted, fit
+    from bespoke_jax.fitting.fit import fit
+    from bespoke_jax.fitting.fitted import Fitted, FittedJoint
     from bespoke_jax.fitting.regression import regress
     from bespoke_jax.fitting.search import Tailored
     from bespoke_jax.fitting.tailor import tailor
@@ -60,7 +61,8 @@ _MODULES = {
 }
 _HOMES = {
     "Family": "families.family",
-    "Fitted": "fitting.fit",
+    "Fitted": "fitting.fitted",
+    "FittedJoint": "fitting.fitted",
     "Model": "fields.model",
     "Paths": "reference.paths",
     "Solver": "core.solver",
@@ -97,6 +99,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Family",
     "Fitted",
+    "FittedJoint",
     "Model",
     "Paths",
     "Solver",

@@ -184,6 +184,7 @@ def test_starts_at_the_base_solver_only(base):
         (lambda: curve(3).init({"t": np.zeros(2)}), "'t' .* and 's'"),
         (lambda: curve(3).init(curve(4).init()), r"shapes \(3,\) and \(4,\)"),
         (lambda: curve(3).init(2.0), "a theta with"),
+        (lambda: curve(1).init({"t": [], "s": [np.nan]}), "finite numbers"),
         (lambda: from_path(curve(3).at(4), lambda r: r), "a theta with"),
     ],
 )

@@ -24,8 +24,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.core.checks import known, shown, whole
-from bespoke_jax.core.solver import Solver
+from bespoke_jax.core.checks import known, numbers, shown, whole
+from bespoke_jax.core.solver import Solver, validate
 from bespoke_jax.core.types import Theta
 from bespoke_jax.families.family import Family, Joint, check_interval
 from bespoke_jax.families.scale_time.bernstein import basis, elevated
@@ -164,7 +164,7 @@ def _combined(basis: np.ndarray, coefficients: jax.Array) -> jax.Array:
 
 def _check_base(curve: Curve, solver: Solver) -> None:
     """ValueError unless the solver is the base with some number of steps."""
-    steps = max(1, solver.nfe // TABLEAUX[curve.base].stages)
+    steps = max(1, validate(solver).nfe // TABLEAUX[curve.base].stages)
     spec = layout(curve.at(steps).name, steps, curve.base, curve.start, curve.end)
     close = tolerance(*solver)
     pairs = zip(values_of(spec, solver), identity(spec), strict=True)
@@ -183,11 +183,13 @@ def _elevated(curve: Curve, theta: object) -> dict[str, np.ndarray]:
             f"a start of {curve.name} is None, its base solver, or a theta with "
             f"{wanted}; got {shown(theta)}."
         )
-    t, s = (np.asarray(theta[name], np.float64) for name in "ts")
+    t, s = (np.asarray(numbers(name, theta[name]), np.float64) for name in "ts")
     if s.ndim != 1 or t.shape != (s.size - 1,) or not 1 <= s.size <= curve.degree:
         raise ValueError(
             f"a theta of {curve.name} has {wanted}; got shapes {t.shape} and {s.shape}."
         )
+    if not (np.isfinite(t).all() and np.isfinite(s).all()):
+        raise ValueError(f"a theta of {curve.name} must be finite numbers.")
     logits = np.append(t, 0.0)
     # The increments are the coefficients of t', up to a factor.
     gaps = elevated(np.exp(logits - logits.max()), curve.degree - 1)
