@@ -80,10 +80,7 @@ class Curve:
 
     @property
     def name(self) -> str:
-        return self._named("")
-
-    def _named(self, steps: str) -> str:
-        return f"curve({self.base}, degree {self.degree}{steps})"
+        return _name(self)
 
     def init(self, start: object = None) -> dict[str, jax.Array]:
         """theta of the base solver, all zeros, or of a curve of a lower degree.
@@ -112,7 +109,7 @@ class Curve:
         return _member(self, whole("steps", steps, most=10_000))
 
     def over(self, steps: Iterable[int]) -> Joint:
-        """The families of several n, which `fit` fits at once.
+        """The families of several n, which `fit` fits at once; as `at`, made once.
 
         Args:
             steps: one or more n, each once.
@@ -124,20 +121,30 @@ class Curve:
             raise ValueError(
                 f"steps must be several numbers, such as (4, 8); got {shown(steps)}."
             )
-        members = tuple(map(self.at, steps))
-        if not members or len(set(members)) < len(members):
+        numbers = tuple(whole("steps", n, most=10_000) for n in steps)
+        if not numbers or len(set(numbers)) < len(numbers):
             raise ValueError(
                 "steps must be one or more numbers, each of them once; got "
-                f"{shown(steps)}."
+                f"{shown(numbers)}."
             )
-        name = self._named(f", {', '.join(map(str, steps))} steps")
-        return Joint(name, self.init, self.at, members)
+        return _joint(self, numbers)
+
+
+def _name(curve: Curve, *steps: int) -> str:
+    suffix = f", {', '.join(map(str, steps))} steps" if steps else ""
+    return f"curve({curve.base}, degree {curve.degree}{suffix})"
+
+
+@lru_cache(maxsize=64)
+def _joint(curve: Curve, steps: tuple[int, ...]) -> Joint:
+    return Joint(
+        _name(curve, *steps), curve.init, curve.at, tuple(map(curve.at, steps))
+    )
 
 
 @lru_cache(maxsize=256)
 def _member(curve: Curve, steps: int) -> Family:
-    name = f"{curve.name}, {steps} steps"
-    spec = layout(name, steps, curve.base, curve.start, curve.end)
+    spec = layout(_name(curve, steps), steps, curve.base, curve.start, curve.end)
     degree, r = curve.degree, spec.r
     values, rates = basis(degree, r), degree * basis(degree - 1, r[: spec.evaluated])
 
@@ -165,7 +172,7 @@ def _combined(basis: np.ndarray, coefficients: jax.Array) -> jax.Array:
 def _check_base(curve: Curve, solver: Solver) -> None:
     """ValueError unless the solver is the base with some number of steps."""
     steps = max(1, validate(solver).nfe // TABLEAUX[curve.base].stages)
-    spec = layout(curve.at(steps).name, steps, curve.base, curve.start, curve.end)
+    spec = layout(_name(curve, steps), steps, curve.base, curve.start, curve.end)
     close = tolerance(*solver)
     pairs = zip(values_of(spec, solver), identity(spec), strict=True)
     if not all(np.allclose(*pair, rtol=close, atol=close) for pair in pairs):
