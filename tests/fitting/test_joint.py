@@ -82,11 +82,9 @@ def test_scores_and_solvers_are_those_of_theta(fitted):
 def test_evaluations_are_those_of_all_members(fitted):
     """Of both, what a fit of each spends, but for the checks of the field."""
     spent = fitted.history.evaluations
-    one = sum(
-        fit(CURVE.at(n), iterations=1, validate_every=1).history.evaluations
-        for n in (2, 3)
-    )
-    two = fit(BOTH, iterations=1, validate_every=1).history.evaluations
+    short = {"iterations": 1, "validate_every": 1}
+    of = lambda family: fit(family, **short).history.evaluations
+    one, two = of(CURVE.at(2)) + of(CURVE.at(3)), of(BOTH)
     checks = one[0] - two[0]  # paid once for each fit, whatever the family
     np.testing.assert_array_equal(two, one - checks)
     assert spent[0] == two[0]

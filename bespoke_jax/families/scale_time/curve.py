@@ -137,9 +137,8 @@ def _name(curve: Curve, *steps: int) -> str:
 
 @lru_cache(maxsize=64)
 def _joint(curve: Curve, steps: tuple[int, ...]) -> Joint:
-    return Joint(
-        _name(curve, *steps), curve.init, curve.at, tuple(map(curve.at, steps))
-    )
+    members = tuple(map(curve.at, steps))
+    return Joint(_name(curve, *steps), curve.init, curve.at, members)
 
 
 @lru_cache(maxsize=256)
