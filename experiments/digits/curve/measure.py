@@ -69,10 +69,11 @@ def measure_model(config: Config, name: str) -> None:
         stored = bespoke.Config(setup=config.setup).results(name)
         try:
             row = stored.get(kind="bespoke", base="midpoint", nfe=2 * n)
-            return {"rmse": row["rmse"], "median": row["median"]}
+            return {k: row[k] for k in ("rmse", "median", "evaluations")}
         except KeyError:
             made = bespoke.fit(config.setup, model, truth, "bespoke", "midpoint", 2 * n)
-            return judged(made.solver)
+            spent = float(harness.spent(made)[-1])
+            return {**judged(made.solver), "evaluations": spent}
 
     theta = results.once({"kind": "fit"}, curve)["theta"]
     theta = {k: np.asarray(v) for k, v in theta.items()}
