@@ -80,7 +80,7 @@ def verdict(config: Config, name: str, found: Errors, results: harness.Results) 
         f"to RK2-Bespoke, which has {pages.listed(8 * n - 1 for n in native)} numbers "
         f"of its own for n = {pages.listed(native)}: {against}. The fit of the curve "
         f"took {fit['evaluations']:.3g} network evaluations besides the ground truth, "
-        f"those of RK2-Bespoke {pages.span(spent, '.3g')} each; longer fits lower both."
+        f"those of RK2-Bespoke {pages.span(spent, '.3g')} each."
     )
 
 
