@@ -23,7 +23,7 @@ QUADRATIC = {
     "t": np.log([0.35 / 0.65]),
     "s": np.log([1.25, 1.3]),
 }
-TEXT: Any = "48"
+NUMBER: Any = np.array(4)  # an iterable by its methods only
 close = lambda got, want, atol=1e-13: chex.assert_trees_all_close(got, want, atol=atol)
 
 
@@ -183,7 +183,7 @@ def test_starts_at_the_base_solver_only(base):
         (lambda: curve(3).over(()), "one or more numbers"),
         (lambda: curve(3).over((4, 4)), "each of them once"),
         (lambda: curve(3).over((4, 0)), "steps must be a whole number"),
-        (lambda: curve(3).over(TEXT), "several numbers"),
+        (lambda: curve(3).over(NUMBER), "several numbers"),
         (lambda: curve(3).init({"t": np.zeros(2)}), "'t' .* and 's'"),
         (lambda: curve(3).init(curve(4).init()), r"shapes \(3,\) and \(4,\)"),
         (lambda: curve(3).init(2.0), "a theta with"),

@@ -117,17 +117,19 @@ class Curve:
         Raises:
             ValueError: no steps, some twice, or some out of range.
         """
-        if isinstance(steps, str | bytes) or not isinstance(steps, Iterable):
+        try:
+            given = tuple(steps)
+        except TypeError:  # no iterable, or an array of no axis
             raise ValueError(
                 f"steps must be several numbers, such as (4, 8); got {shown(steps)}."
-            )
-        numbers = tuple(whole("steps", n, most=10_000) for n in steps)
-        if not numbers or len(set(numbers)) < len(numbers):
+            ) from None
+        several = tuple(whole("steps", n, most=10_000) for n in given)
+        if not several or len(set(several)) < len(several):
             raise ValueError(
                 "steps must be one or more numbers, each of them once; got "
-                f"{shown(numbers)}."
+                f"{shown(several)}."
             )
-        return _joint(self, numbers)
+        return _joint(self, several)
 
 
 def _name(curve: Curve, *steps: int) -> str:
