@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from bespoke_jax.fields import model
     from bespoke_jax.fields.model import Model
     from bespoke_jax.fitting import losses
-    from bespoke_jax.fitting.fit import Fitted, fit
+    from bespoke_jax.fitting.fit import fit
+    from bespoke_jax.fitting.fitted import Fitted, FittedJoint
     from bespoke_jax.fitting.regression import regress
     from bespoke_jax.fitting.tailor import tailor
     from bespoke_jax.fitting.tailored import Tailored
@@ -62,7 +63,8 @@ _MODULES = {
 _HOMES = {
     "Conditional": "core.conditional",
     "Family": "families.family",
-    "Fitted": "fitting.fit",
+    "Fitted": "fitting.fitted",
+    "FittedJoint": "fitting.fitted",
     "Model": "fields.model",
     "Paths": "reference.paths",
     "Solver": "core.solver",
@@ -101,6 +103,7 @@ __all__ = [
     "Conditional",
     "Family",
     "Fitted",
+    "FittedJoint",
     "Model",
     "Paths",
     "Solver",

@@ -96,11 +96,17 @@ def solving() -> dict:
 
 def fitting() -> dict:
     key = jax.random.key(0)
+    curve = bj.families.curve(2, end=END)
     return {
         "fit": (
             bj.fit,
             dict(family=family(), field=field, paths=paths(), key=key, iterations=2,
                  batch_size=4, validation=0.2, validate_every=1, **QUIET),
+        ),
+        "fit.joint": (
+            bj.fit,
+            dict(family=curve.over((1, 2)), field=field, paths=paths(), key=key,
+                 loss=bj.losses.rmse, start=None, iterations=1, batch_size=4, **QUIET),
         ),
         "fit.scores": (
             bj.fit,
@@ -130,6 +136,10 @@ def fitting() -> dict:
             bj.families.timesteps,
             dict(constructor=on_grid, grid=np.array([0.0, 0.4, 0.9]), name=None),
         ),
+        "families.curve": (bj.families.curve, dict(degree=3, base="midpoint", **ENDS)),
+        "curve.init": (curve.init, dict(start=None)),
+        "curve.at": (curve.at, dict(steps=2)),
+        "curve.over": (curve.over, dict(steps=(1, 2))),
         "from_path": (
             bj.families.from_path,
             dict(family=family(), time=lambda r: END * r, scale=lambda r: 1 + r),
