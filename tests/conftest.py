@@ -1,8 +1,13 @@
 """Strict JAX for every test: float64, no silent rank promotion, cached compilation."""
 
 import os
+import sys
 from pathlib import Path
 
+# Without byte code every worker and every command that a test runs compiles some two
+# thousand modules again, which takes longer than many a test.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Reading cached programs, XLA logs pages on CPU features that it does not use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

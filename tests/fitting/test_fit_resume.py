@@ -73,6 +73,7 @@ def test_a_fit_that_time_cut_short_goes_on(tmp_path, monkeypatch):
     assert rest.rmse == pytest.approx(error, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -111,6 +112,7 @@ def test_other_options_are_another_run(tmp_path, options, word):
         fit(tmp_path, paths, **{"iterations": 10, **options})
 
 
+@pytest.mark.slow
 def test_another_field_is_another_run(tmp_path):
     paths = solved()
     fit(tmp_path, paths, iterations=10)

@@ -46,6 +46,7 @@ def test_dense_states_follow_the_path_between_knots(paths):
     chex.assert_trees_all_equal(paths.states[:, 0], X0)
 
 
+@pytest.mark.slow
 def test_slopes_are_the_field_at_the_knots(paths):
     want = jax.vmap(FIELD, (0, 1), 1)(paths.knots, paths.states)
     chex.assert_trees_all_close(paths.slopes, want, atol=1e-10)
