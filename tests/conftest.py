@@ -1,5 +1,6 @@
 """Strict JAX for every test: float64, no silent rank promotion, cached compilation."""
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -29,7 +30,22 @@ def pytest_configure(config):
     The quick selection (-m "not slow") leaves that out: it costs half as much again.
     """
     if "not slow" not in config.option.markexpr:
+        jaxtyping.jaxtyped = _where_annotated(jaxtyping.jaxtyped)
         jaxtyping.install_import_hook("bespoke_jax", "beartype.beartype")
+
+
+def _where_annotated(jaxtyped):
+    """`jaxtyped` that leaves functions without annotations alone: nothing to check.
+
+    A nested one would be compiled again at every call of the function around it.
+    """
+
+    def decorator(**options):
+        checked = jaxtyped(**options)
+        bare = lambda f: inspect.isfunction(f) and not f.__annotations__
+        return lambda f: f if bare(f) else checked(f)
+
+    return decorator
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,12 +8,6 @@ from typing import Any, TypeVar
 
 Array = TypeVar("Array", bound=Any)  # of NumPy or of JAX; both serve
 
-# weight (*rows,) times value, whose leading axes are the rows'. A lambda, since it is
-# called for every weight: the tests' run-time checks take no notice of it.
-_times = lambda weight, value, ndim: (
-    weight[(..., *(None,) * (ndim - weight.ndim))] * value
-)
-
 
 def advance(
     a: Array, p: Array, q: Array, x0: Array, xs: Sequence[Array], us: Sequence[Array]
@@ -34,3 +28,8 @@ def advance(
             value = values[-1 - lag]
             new = new + _times(window[..., lag], value, value.ndim)
     return new
+
+
+def _times(weight, value, ndim):
+    """weight (*rows,) times value, whose leading axes are the rows'."""
+    return weight[(..., *(None,) * (ndim - weight.ndim))] * value
