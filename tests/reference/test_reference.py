@@ -92,6 +92,7 @@ def test_batching_changes_nothing(paths):
     assert small.stats.nfe_mean == paths.stats.nfe_mean
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_is_bitwise_the_same(tmp_path, paths, monkeypatch):
     original, batches = pipeline.slopes_at, []
 
@@ -118,6 +119,7 @@ def test_interrupted_and_resumed_is_bitwise_the_same(tmp_path, paths, monkeypatc
         solve(rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_split_and_take(paths):
     first, last = split(paths, 0.25)
     assert (first.size, last.size) == (15, 5)
