@@ -16,7 +16,7 @@ class Effort(NamedTuple):
     """What a search spends where no budget says otherwise."""
 
     solves: float
-    """At most, up to 8 NFE; twice as many above, where there are more numbers to fit."""
+    """At most, up to 8 NFE; twice as many above, where more numbers are to fit."""
     evaluations: int
     """At most, whatever the NFE."""
     paths: int

@@ -155,8 +155,9 @@ def tailor(
             worse than that solver on the choosing paths).
         judge: "mean" or "median" of the per-sample RMS errors, what is to be small.
         effort: "seconds", regression alone on a few dozen paths, or "best". What it
-            spends on each budget, beyond the ground truth, is bounded (2,500
-            evaluations; 3,700 solves, and 79,000 evaluations) unless `evaluations` or `seconds` is given.
+            spends on each budget, beyond the ground truth, is bounded (`EFFORTS`: 2,500
+            evaluations; 3,700 solves up to 8 NFE, 79,000 evaluations above) unless
+            `evaluations` or `seconds` is given.
         validation: fraction of the paths that choose among iterates, or other Paths.
         test: fraction of the paths that choose nothing and give the scores reported, or
             other Paths.
