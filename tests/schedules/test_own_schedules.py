@@ -7,11 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-<<<<<<< HEAD
 from card_cases import one_card
-=======
 from marks import slowly
->>>>>>> quick
 from oracles import GAUSSIAN, field, gaussian_flow
 
 import bespoke_jax as bj
