@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bespoke_jax.fields.model import Model
     from bespoke_jax.fitting import losses
     from bespoke_jax.fitting.fit import Fitted, fit
+    from bespoke_jax.fitting.olss import olss
     from bespoke_jax.fitting.regression import regress
     from bespoke_jax.fitting.search import Tailored
     from bespoke_jax.fitting.tailor import tailor
@@ -69,6 +70,7 @@ _HOMES = {
     "canonical": "core.solver",
     "certify": "metrics.order",
     "fit": "fitting.fit",
+    "olss": "fitting.olss",
     "regress": "fitting.regression",
     "row_sums": "metrics.order",
     "sample": "core.sample",
@@ -114,6 +116,7 @@ __all__ = [
     "losses",
     "metrics",
     "model",
+    "olss",
     "paths",
     "plots",
     "reference",

@@ -6,7 +6,7 @@ every sample to lie on its exact path: row i is a linear least-squares problem,
     min_theta  sum_s w_s |F_is theta - x_s(t_{i+1})|^2,    F_i = [x_0, D_0, .., D_i],
 
 in the data predictions D_j = (sigma u_j - sigma' x_j) / W, which span the same states
-as x_0, u_0 .. u_i with weights of order one. Rows are fitted one after another; their
+as x_0, u_0 .. u_i with weights of order one (so do noise predictions). Rows are fitted one after another; their
 features are evaluated at the solver's own states, so that each row corrects the errors
 of the rows before it. A row costs one forward evaluation per sample. With weights
 w_s = 1 / e_s, e_s the RMS error of sample s, the mean of the errors is minimised
@@ -18,7 +18,8 @@ arXiv 2305.14677, which solves for such rows with features on the exact path
 Holland and Welsch (1977) for iteratively re-weighted least squares.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +36,9 @@ from bespoke_jax.reference.paths import Paths, at, check_paths
 from bespoke_jax.solvers.first_order import ddim
 
 STATES = ("own", "exact")
+_OF = {"data": endpoints.Endpoints.data, "noise": endpoints.Endpoints.noise}
+PREDICTIONS = tuple(_OF)
+"""What the columns of a row can be."""
 
 
 def regress(
@@ -48,6 +52,7 @@ def regress(
     ridge: float | int = 1e-8,
     rounds: int = 2,
     states: str = "own",
+    prediction: str = "data",
     batch_size: int = 64,
 ) -> Solver:
     """Fit the rows of a solver on given times by least squares, from exact paths.
@@ -67,7 +72,10 @@ def regress(
         ridge: weight of the prior relative to that of each scaled column; above 0.
         rounds: of re-weighting towards the mean error; 0 gives the least mean square.
         states: "own" evaluates features at the states of the solver itself; "exact" on
-            the exact paths, as OLSS does.
+            the exact paths, as OLSS does (`bj.olss`).
+        prediction: "data" or "noise", the columns of a row beside x_0; not read with a
+            window. Both span the same states at the solver's own states; on the exact
+            paths they differ, and OLSS has the noise.
         batch_size: samples in one network call.
 
     Returns:
@@ -79,6 +87,7 @@ def regress(
     """
     check_paths(paths)
     checks.known("states", states, STATES)
+    predict = _OF[checks.known("prediction", prediction, PREDICTIONS)]
     rounds = checks.whole("rounds", rounds, least=0)
     ridge = checks.real("ridge", ridge, above=0)
     batch_size = checks.whole("batch_size", batch_size)
@@ -88,7 +97,12 @@ def regress(
     nodes = endpoints.at(checks.schedule("schedule", schedule), times[:-1])
     if not np.isfinite(nodes.W).all():
         raise ValueError("the schedule is singular at one of the times; end before it.")
-    rows = _Rows(times, _prior(prior, times, schedule), window)
+    if window is None and prediction == "noise" and nodes.alpha[0] == 0:
+        raise ValueError(
+            'where alpha = 0 at the start the noise prediction is x_0 itself; use '
+            'prediction="data".'
+        )
+    rows = _Rows(times, _prior(prior, times, schedule), window, predict)
     targets = _targets(paths, times)
     products = Products(np.asarray(paths.x0), batch_size)
     state = np.asarray(paths.x0)
@@ -97,7 +111,7 @@ def regress(
         node = endpoints.Endpoints(*(float(value[i]) for value in nodes))
         products.add(f"x{i}", state)
         products.add(f"u{i}", u)
-        products.add(f"D{i}", node.data(state, u).astype(state.dtype))
+        products.add(f"D{i}", predict(node, state, u).astype(state.dtype))
         products.add("target", targets[i])
         names, start = rows.columns(i, node)
         normal = products.normal_equations(names, "target")
@@ -116,11 +130,18 @@ class _Rows:
     Everything is known as weights on x_0, u_0 .. u_{n-1}, its canonical form.
     """
 
-    def __init__(self, times: np.ndarray, prior: Solver, window: int | None):
+    def __init__(
+        self,
+        times: np.ndarray,
+        prior: Solver,
+        window: int | None,
+        predict: Callable[..., Any],
+    ):
         n = len(times) - 1
         self._times, self._prior, self._window = times, prior, window
+        self._predict = predict
         self._x0, *self._us = np.eye(n + 1)
-        self._states, self._data = [self._x0], []
+        self._states, self._predictions = [self._x0], []
         self._forms = np.zeros((0, n + 1))
         self._weights: list[np.ndarray] = []
 
@@ -128,10 +149,10 @@ class _Rows:
         self, i: int, node: endpoints.Endpoints
     ) -> tuple[list[str], np.ndarray]:
         """The names of the columns of row i, and the weights of the prior on them."""
-        self._data.append(node.data(self._states[i], self._us[i]))
+        self._predictions.append(self._predict(node, self._states[i], self._us[i]))
         if self._window is None:
             names = ["x0", *(f"D{j}" for j in range(i + 1))]
-            forms = [self._x0, *self._data]
+            forms = [self._x0, *self._predictions]
         else:
             newest = range(i, max(i - self._window, -1), -1)
             names = ["x0", *[f"x{i}"][: i > 0], *(f"u{j}" for j in newest)]
