@@ -30,6 +30,8 @@ from bespoke_jax.schedules import on_host
 
 TEACHER = 50
 """Steps of the teacher where no times are given."""
+_RANK = 1e-13
+"""Share of the largest eigenvalue below which columns are dependent."""
 
 
 def olss(
@@ -87,7 +89,7 @@ def olss(
             f"{ends[1]:g}, as the paths do; got {len(times)} from {times[0]:g} to "
             f"{times[-1]:g}."
         )
-    error = errors_of(_gram(paths, times, schedule, prediction), ridge)
+    error = errors_of(gram(paths, times, schedule, prediction))
     chosen, _ = search(error, len(times) - 1, nfe)
     return regress(
         field, paths, times=times[halved(chosen, nfe)], schedule=schedule, ridge=ridge,
@@ -113,9 +115,7 @@ def search(error: Error, last: int, nfe: int) -> tuple[list[int], float]:
         limit = refused
 
 
-def greedy(
-    error: Error, last: int, nfe: int, limit: float
-) -> tuple[list[int], float]:
+def greedy(error: Error, last: int, nfe: int, limit: float) -> tuple[list[int], float]:
     """At most nfe steps, each as far as the error stays below the limit, at least one.
 
     Returns:
@@ -143,12 +143,11 @@ def halved(path: Sequence[int], nfe: int) -> list[int]:
     return path
 
 
-def errors_of(G: np.ndarray, ridge: float) -> Error:
+def errors_of(G: np.ndarray) -> Error:
     """The root mean square error of x(t_j) by x_0 and the predictions at a path.
 
     Args:
         G: (2 M + 1, 2 M + 1) mean products of x_0, eps_0 .. eps_{M-1}, x_1 .. x_M.
-        ridge: relative to each scaled column.
     """
     m = len(G) // 2
     scale = np.sqrt(np.maximum(G.diagonal(), np.finfo(float).tiny))
@@ -159,7 +158,7 @@ def errors_of(G: np.ndarray, ridge: float) -> Error:
         if (path, j) not in known:
             columns, y = [0, *(1 + i for i in path)], m + j
             A, b = H[np.ix_(columns, columns)], H[columns, y]
-            w = np.linalg.solve(A + ridge * np.eye(len(b)), b)
+            w, *_ = np.linalg.lstsq(A, b, rcond=_RANK)
             square = max(1 - 2 * w @ b + w @ A @ w, 0.0)
             known[path, j] = float(scale[y] * np.sqrt(square))
         return known[path, j]
@@ -167,7 +166,7 @@ def errors_of(G: np.ndarray, ridge: float) -> Error:
     return error
 
 
-def _gram(
+def gram(
     paths: Paths, times: np.ndarray, schedule: Schedule, prediction: str
 ) -> np.ndarray:
     """The products of `errors_of`, from those of states and velocities."""

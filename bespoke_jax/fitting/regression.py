@@ -99,7 +99,7 @@ def regress(
         raise ValueError("the schedule is singular at one of the times; end before it.")
     if window is None and prediction == "noise" and nodes.alpha[0] == 0:
         raise ValueError(
-            'where alpha = 0 at the start the noise prediction is x_0 itself; use '
+            "where alpha = 0 at the start the noise prediction is x_0 itself; use "
             'prediction="data".'
         )
     rows = _Rows(times, _prior(prior, times, schedule), window, predict)

@@ -61,7 +61,7 @@ class Profile:
         times = np.interp(a + (b - a) * steps, self.share, self.times)
         return close(self.kind, times, start, end)
 
-    def grid(self, nfe: Count) -> Grid:
+    def grid(self, nfe: Count) -> Times:
         """The nfe + 1 times from the start to the end of the paths."""
         return self(nfe, float(self.times[-1]), start=float(self.times[0]))
 

@@ -25,8 +25,8 @@ from bespoke_jax.core import checks, endpoints
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.core.types import Arr, Count, Number
 from bespoke_jax.grids.checks import Grid, close, span
-from bespoke_jax.grids.lists import Times, explicit
 from bespoke_jax.grids.density import check_within
+from bespoke_jax.grids.lists import Times, explicit
 from bespoke_jax.reference.paths import Paths, require_dense
 from bespoke_jax.reference.products import products
 from bespoke_jax.schedules import on_host
@@ -67,7 +67,7 @@ class OptimalSteps:
         chosen = self.times[first + cheapest(errors, n)]
         return close("optimal", chosen, start, end)
 
-    def grid(self, nfe: Count) -> Grid:
+    def grid(self, nfe: Count) -> Times:
         """The nfe + 1 times from the start to the end of the paths."""
         return self(nfe, float(self.times[-1]), start=float(self.times[0]))
 

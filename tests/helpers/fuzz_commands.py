@@ -55,7 +55,7 @@ FLAGS = {
     "--end": ["0.9", "0", "1", "2", "nan", "x"],
     "--start": ["0", "0.5", "-3", "2", "nan", "x"],
     "--solvers": [*CARDS, "euler", "good.json", "unipc:quadratic", "unipc:x",
-                  "eulr", "no.json", "kept.json", "x.json:y", ""],
+                  "euler:optimal", "eulr", "no.json", "kept.json", "x.json:y", ""],
 }  # fmt: skip
 COMMANDS = {
     "tailor": ("--model", "--nfe", "--paths", "--evaluations", "--seconds", "--out",
