@@ -1,7 +1,7 @@
 """Steps chosen by dynamic programming among many times of exact paths.
 
-With e_ij the error of one step of a rule from the exact state at t_i to t_j, relative to
-the size of x(t_j), the least sum of n of them, from the start to t_j, is
+With e_ij the error of one step of a rule from the exact state at t_i to t_j, relative
+to the size of x(t_j), the least sum of n of them, from the start to t_j, is
 
     E_n(j) = min_{i < j} E_{n-1}(i) + e_ij,    E_1(j) = e_0j.
 

@@ -92,10 +92,10 @@ def test_the_limit_is_the_smallest_of_all(few):
     subsets = [(0, *(k + 1 for k in range(7) if bits >> k & 1)) for bits in range(2**7)]
     limits = sorted({error(s, j) for s in subsets for j in range(s[-1] + 1, 9)})
     for nfe in (1, 2, 3, 5, 8):
-        reach = lambda limit: module.greedy(error, 8, nfe, limit)[0]
-        first = next(limit for limit in [0.0, *limits] if reach(limit)[-1] == 8)
+        paths_of = {l: module.greedy(error, 8, nfe, l)[0] for l in [0.0, *limits]}
+        first = next(l for l, path in paths_of.items() if path[-1] == 8)
         path, limit = module.search(error, 8, nfe)
-        assert limit == first and path == reach(first) and len(path) <= nfe + 1
+        assert limit == first and path == paths_of[first] and len(path) <= nfe + 1
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Profiles: analytic quantiles, equal shares, and the least Euler error at power 1/2."""
+"""Profiles: analytic quantiles, equal shares, the least Euler error at power 1/2."""
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +53,7 @@ def test_quantiles_of_a_growing_acceleration(power):
 
 @pytest.mark.slow
 def test_quantiles_of_one_gaussian():
-    """On CondOT x_t = t mu + sqrt(q) y, q = t^2 s^2 + (1 - t)^2: |x''| = s^2 |y| q^-3/2.
+    """On CondOT x_t = t mu + sqrt(q) y, q = t^2 s^2 + (1 - t)^2: |x''| ~ |y| q^-3/2.
 
     With power 2/3 the density is 1 / q, whose integral is an arctangent.
     """
