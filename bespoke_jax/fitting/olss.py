@@ -81,7 +81,7 @@ def olss(
     ridge = checks.real("ridge", ridge, above=0)
     ends = float(paths.start), float(paths.end)
     if teacher is None:
-        teacher = np.linspace(*ends, max(TEACHER, nfe) + 1)
+        teacher = np.linspace(*ends, TEACHER + 1)
     times = explicit(teacher)
     if len(times) <= nfe or not np.allclose(times[[0, -1]], ends, rtol=0, atol=1e-6):
         raise ValueError(

@@ -6,11 +6,11 @@ every sample to lie on its exact path: row i is a linear least-squares problem,
     min_theta  sum_s w_s |F_is theta - x_s(t_{i+1})|^2,    F_i = [x_0, D_0, .., D_i],
 
 in the data predictions D_j = (sigma u_j - sigma' x_j) / W, which span the same states
-as x_0, u_0 .. u_i with weights of order one (so do noise predictions). Rows are fitted one after another; their
-features are evaluated at the solver's own states, so that each row corrects the errors
-of the rows before it. A row costs one forward evaluation per sample. With weights
-w_s = 1 / e_s, e_s the RMS error of sample s, the mean of the errors is minimised
-instead of the mean of their squares.
+as x_0, u_0 .. u_i with weights of order one (so do noise predictions). Rows are fitted
+one after another; their features are evaluated at the solver's own states, so that each
+row corrects the errors of the rows before it. A row costs one forward evaluation per
+sample. With weights w_s = 1 / e_s, e_s the RMS error of sample s, the mean of the
+errors is minimised instead of the mean of their squares.
 
 References: Duan, Wang, Chen, Huang and Qian (2023), Optimal Linear Subspace Search,
 arXiv 2305.14677, which solves for such rows with features on the exact path

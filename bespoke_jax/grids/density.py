@@ -1,7 +1,7 @@
 """Grids of any number of steps from one measurement of exact paths.
 
 A profile is a density rho(t) along the paths, read from dense ground truth without an
-evaluation of the network. Its grid of n steps has equal shares of it between neighbours:
+evaluation of the network. Neighbours in its grid of n steps have equal shares of it:
 
     int_{t_i}^{t_{i+1}} rho dt = 1 / n int rho dt,    i = 0 .. n - 1.
 
