@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bespoke_jax.fitting import losses
     from bespoke_jax.fitting.fit import fit
     from bespoke_jax.fitting.fitted import Fitted, FittedJoint
+    from bespoke_jax.fitting.olss import olss
     from bespoke_jax.fitting.regression import regress
     from bespoke_jax.fitting.tailor import tailor
     from bespoke_jax.fitting.tailored import Tailored
@@ -74,6 +75,7 @@ _HOMES = {
     "certify": "metrics.order",
     "conditional": "core.conditional",
     "fit": "fitting.fit",
+    "olss": "fitting.olss",
     "regress": "fitting.regression",
     "row_sums": "metrics.order",
     "sample": "core.sample",
@@ -122,6 +124,7 @@ __all__ = [
     "losses",
     "metrics",
     "model",
+    "olss",
     "paths",
     "plots",
     "reference",

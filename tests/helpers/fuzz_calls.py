@@ -122,6 +122,11 @@ def fitting() -> dict:
                  schedule=VP, window=2, prior=None, ridge=1e-8, rounds=1,
                  states="own", batch_size=5),
         ),
+        "olss": (
+            bj.olss,
+            dict(field=field, paths=paths(), nfe=2, schedule=VP, ridge=1e-8,
+                 teacher=[0.0, 0.3, 0.6, END], prediction="noise", batch_size=5),
+        ),
         "tailor": (
             bj.tailor,
             dict(field=field, x0=paths(), nfe=2, key=key, schedule=VP, judge="mean",
@@ -351,6 +356,18 @@ def schedules_and_grids() -> dict:
         "from_timesteps": (
             grids.from_timesteps,
             dict(timesteps=[2, 1, 0], levels=3, scale=None, end=1.0),
+        ),
+        "profile": (
+            grids.profile, dict(paths=paths(), kind="rotation", power=1.0)
+        ),
+        "profile.grid": (grids.profile(paths()).grid, dict(nfe=3)),
+        "profile.call": (grids.profile(paths()), dict(n=3, end=0.9, start=0.1)),
+        "optimal_steps": (
+            grids.optimal_steps,
+            dict(paths=paths(), schedule=VP, times=[0.0, 0.3, 0.6, END]),
+        ),
+        "optimal_steps.call": (
+            grids.optimal_steps(paths()), dict(n=3, end=0.9, start=0.1)
         ),
         "resolve.start": (
             grids.resolve,
