@@ -1,5 +1,6 @@
 """Solvers of one length that a tailored solver can start from."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -45,12 +46,15 @@ def candidates(
     interval: tuple[float, float],
     starts: Sequence[Solver],
     profiles: Mapping[str, grids.GridLike] | None = None,
+    *,
+    most: float = math.inf,
 ) -> tuple[list[Candidate], list[Dropped]]:
     """Everything of exactly nfe evaluations that lies in the family, each once.
 
     A constructor that raises loses only its own candidate: some may not work with a
     schedule that the user wrote. `profiles` are grids beside those of `grids.NAMES`, by
-    a name of their own, such as `grids.profile(paths)` of this field.
+    a name of their own, such as `grids.profile(paths)` of this field. No more than
+    `most` are made.
 
     Raises:
         ValueError: a start of the caller's that has more evaluations, or is not in the
@@ -60,6 +64,8 @@ def candidates(
     dropped: list[Dropped] = []
     seen: set[bytes] = set()
     for name, method, make in _training_free(schedule, nfe, *interval, profiles or {}):
+        if len(found) >= most:
+            break
         try:
             solver = make()
             theta = family.init(solver) if solver.nfe == nfe else None

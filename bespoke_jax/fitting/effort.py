@@ -40,6 +40,11 @@ _REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 
 
+def starts_for(solves: float) -> float:
+    """Training-free solvers that a race in a search of so many solves can look at."""
+    return max(8, RACE * solves / 3)
+
+
 class Regressions(NamedTuple):
     """How the solves of the regressions are divided."""
 
