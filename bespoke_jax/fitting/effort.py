@@ -16,7 +16,7 @@ class Effort(NamedTuple):
     """What a search spends where no budget says otherwise."""
 
     solves: float
-    """At most, up to 8 NFE; n / 8 times as many above, as the numbers to fit grow."""
+    """At most, up to 8 NFE; twice as many above, where more numbers are to fit."""
     evaluations: int
     """At most, whatever the NFE."""
     paths: int
@@ -26,7 +26,7 @@ class Effort(NamedTuple):
 
     def most(self, nfe: int) -> float:
         """Evaluations that the search for one solver may spend."""
-        return min(self.evaluations, self.solves * nfe * max(1.0, nfe / 8))
+        return min(self.evaluations, self.solves * nfe * (1 if nfe <= 8 else 2))
 
 
 EFFORTS = {
@@ -38,6 +38,11 @@ RACE = 0.05
 """Share of a search that the race of training-free solvers may take."""
 _REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
+
+
+def starts_for(solves: float) -> float:
+    """Training-free solvers that a race in a search of so many solves can look at."""
+    return max(8, RACE * solves / 3)
 
 
 class Regressions(NamedTuple):
