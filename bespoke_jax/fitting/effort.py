@@ -38,6 +38,7 @@ RACE = 0.05
 """Share of a search that the race of training-free solvers may take."""
 _REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
+_TRIES = 2  # dampings that a step of variable projection takes, on average
 
 
 def starts_for(solves: float) -> float:
@@ -59,6 +60,15 @@ class Regressions(NamedTuple):
     finals: int
     """How many of the best times get one."""
 
+    def moving(self, nfe: int) -> int:
+        """Evaluations that the steps of variable projection may take."""
+        return self.moves * times.cost(nfe, self.movers, _TRIES)
+
+    def solves(self, nfe: int, grids: int) -> float:
+        """That the plan takes at most."""
+        fits = grids * self.pilots + self.movers + self.finals * self.paths
+        return fits + self.moving(nfe) / nfe
+
 
 def regressions(
     effort: Effort, nfe: int, solves: float, count: int, grids: int, unknowns: float
@@ -79,14 +89,15 @@ def regressions(
         return Regressions(min(16 * least, wanted), wanted, 3, wanted, 4)
     share = solves * (_REGRESSION if effort.descends else 1.0)
     pilots = min(wanted, max(least, min(8 * least, int(_GRIDS * share / grids))))
-    one = times.cost(nfe, 1, 2) / nfe
-    movers = min(wanted, max(8, 2 * least), int(_TIMES * share / one))
+    one = times.cost(nfe, 1, _TRIES) / nfe
+    moving = min(_TIMES * share, share - grids * pilots - min(least, wanted))
+    movers = min(wanted, max(8, 2 * least), int(moving / (one + 1)))
     moves = 1
     if movers >= max(8, 2 * least):
-        moves = min(3, int(_TIMES * share / one) // movers)
+        moves = min(3, int((moving - movers) / one) // movers)
     elif movers < max(3, least):
         movers = moves = 0
-    left = share - grids * pilots - moves * movers * one
+    left = share - grids * pilots - movers - moves * movers * one
     finals = min(3, max(1, int(left / wanted)))
     paths = min(wanted, max(least, int(left / finals)))
     return Regressions(pilots, movers, moves, paths, finals)

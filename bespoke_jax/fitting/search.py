@@ -27,6 +27,7 @@ from bespoke_jax.reference.paths import Paths
 
 _CHECKING = 32
 """Choosing paths that accept steps; all of them choose among what is left."""
+_SCORE = 0.25  # the share of what is left that one score may take
 _NEAR = 5e-6
 """Relative error of the tables of a conditional solver, which float32 leaves."""
 
@@ -64,8 +65,9 @@ def search(
     budget, nfe = problem.budget, problem.nfe
     before = budget.spent - (paths.stats.evaluations if paths.stats else 0)
     log: list[Noted] = []
-    choosing = parts.validation.cut(0, min(_CHECKING, parts.validation.size))
-    budget.reserve(2 * nfe * parts.test.size)
+    test = _affordable(problem, parts.test, parts.test.size, 2)
+    budget.reserve(2 * nfe * test.size)
+    choosing = _affordable(problem, parts.validation, _CHECKING, 1)
     measured, lost = raced(
         problem, found, parts.training, spending.RACE * budget.left / nfe
     )
@@ -87,7 +89,7 @@ def search(
     best = _chosen(problem, [best, *ends], parts.validation)
     budget.release()
     score, start_score = (
-        math.nan if one is None else _scored(problem, one, parts.test)
+        math.nan if one is None else _scored(problem, one, test)
         for one in (best, first)
     )
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
@@ -102,10 +104,16 @@ def search(
         judge=problem.recipe.judge,
         rmse=score,
         start_rmse=start_score,
-        scored=parts.test.size,
+        scored=test.size,
         paths=paths,
         dropped=(*dropped, *lost, *also, *failed),
     )
+
+
+def _affordable(problem: Problem, data: Data, most: int, scores: int) -> Data:
+    """The first paths, of which so many scores are a share of what is left."""
+    paid = _SCORE * problem.budget.left / (scores * problem.nfe)
+    return data.cut(0, max(1, int(min(most, data.size, paid))))
 
 
 def _tracks(problem: Problem, measured: Sequence[Start], choosing: Data) -> list[Track]:
@@ -138,7 +146,7 @@ def _regressions(
         plan = spending.regressions(
             level, nfe, solves, training.size, len(makers), unknowns
         )
-        if (len(makers) + 1) * plan.pilots + plan.paths <= solves:
+        if plan.solves(nfe, len(makers)) <= solves:
             break
         makers = makers[: len(makers) // 2]
     else:
@@ -155,7 +163,7 @@ def _regressions(
 def _descend(
     problem: Problem, start: Track, training: Data, choosing: Data, log: list[Noted]
 ) -> tuple[list[Track], list[Dropped]]:
-    if not EFFORTS[problem.recipe.effort].descends:
+    if not EFFORTS[problem.recipe.effort].descends or start.score == 0:
         return [], []
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(start.theta))
     each = incremental.cost(problem.nfe, problem.recipe.probes, choosing.size, 48)

@@ -111,17 +111,27 @@ def _regressions(
     chosen = tried[: plan.finals]
     if plan.movers and tried:
         movers = rows(plan.movers)
-        pay(movers.cost(problem.nfe))
-        best = Timed(tried[0].name, movers.fit(tried[0].times))
-        moved = times.improve(movers, best, measure, steps=plan.moves, pay=pay)
+        try:
+            pay(movers.cost(problem.nfe))
+            best = Timed(tried[0].name, movers.fit(tried[0].times))
+            moved = times.improve(
+                movers, best, measure, steps=plan.moves, most=plan.moving(problem.nfe),
+                pay=pay,
+            )  # fmt: skip
+        except ValueError as error:
+            moved = []
+            lost.append((f"times from {tried[0].name}", f"{error}"[:200]))
         # The last was moved most, for better or worse: the final ones tell.
         chosen = [*moved[::-1], *tried][: plan.finals]
     final, made = rows(plan.paths), []
     for one in chosen:
-        if plan.paths > plan.pilots or one not in tried:
-            pay(final.cost(problem.nfe))
-            one = Timed(one.name, final.fit(one.times))
-        made.append(one)
+        try:
+            if plan.paths > plan.pilots or one not in tried:
+                pay(final.cost(problem.nfe))
+                one = Timed(one.name, final.fit(one.times))
+            made.append(one)
+        except ValueError as error:  # on paths that it had not seen
+            lost.append((f"regression, {one.name}", f"{error}"[:200]))
     made.sort(key=score)
     return [(f"regression, {one.name}", _theta(problem, one.fit)) for one in made], lost
 

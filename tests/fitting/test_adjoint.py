@@ -116,6 +116,7 @@ def test_any_direction_is_a_combination_of_the_rows():
         np.testing.assert_allclose(ours, want, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_programs_of_the_field_are_those_of_one_evaluation():
     """It is traced once forward and once in reverse, for all numbers of evaluations."""
     traced = []
@@ -132,6 +133,7 @@ def test_programs_of_the_field_are_those_of_one_evaluation():
     assert seen == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_memory_grows_by_the_states_alone(monkeypatch):
     """What is alive while the network is evaluated, beside its own temporaries."""
     live = lambda: sum(array.nbytes for array in jax.live_arrays())
