@@ -69,7 +69,7 @@ def budgets(nfe: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: neither a whole number of at least 1 nor a sequence of such.
     """
-    if isinstance(nfe, Sequence | np.ndarray) and not isinstance(nfe, str):
+    if isinstance(nfe, Sequence | np.ndarray) and not isinstance(nfe, str | bytes):
         each = {checks.whole("each nfe", one, most=1000) for one in nfe}
         if not each:
             raise ValueError("nfe must name at least one budget; got none.")

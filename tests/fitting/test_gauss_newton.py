@@ -120,7 +120,9 @@ def test_conditioning_is_carried_along():
     for ours, theirs in zip(cut, whole, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
     # A sum over samples: that of the first half and that of the second.
-    halves = [Data(bj.paths.take(moved.paths, s)) for s in (slice(0, 12), slice(12, 24))]
+    halves = [
+        Data(bj.paths.take(moved.paths, s)) for s in (slice(0, 12), slice(12, 24))
+    ]
     each = [equations(half, f=SHIFTED) for half in halves]
     for total, *parts in zip(whole, *each, strict=True):
         np.testing.assert_allclose(sum(parts), total, rtol=1e-9, atol=1e-11)
@@ -151,13 +153,14 @@ def descended(family, steps):
             family, at, FIELD, data, key=jax.random.key(k)
         )
         flat, unravel = ravel_pytree(at.theta)
+        diagonal = np.diag(np.diag(H) + 1e-12 * np.trace(H))
         for _ in range(6):
-            move = np.linalg.solve(H + damping * np.diag(np.diag(H)), -gradient)
+            move = np.linalg.solve(H + damping * diagonal, -gradient)
             tried = gauss_newton.solved(family, unravel(flat + move), FIELD, data)
             if tried.errors.mean() < at.errors.mean():
-                at, damping = tried, damping / 3
+                at, damping = tried, damping / 4
                 break
-            damping *= 5
+            damping *= 4
     return at
 
 

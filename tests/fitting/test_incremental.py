@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 from tailor_cases import (
-    END, FAMILY, FIELD, SCHEDULE, counted, ends, problem, theta, weights,
+    END,
+    FAMILY,
+    FIELD,
+    SCHEDULE,
+    counted,
+    ends,
+    problem,
+    theta,
+    weights,
 )  # fmt: skip
 
 import bespoke_jax as bj
@@ -30,7 +38,9 @@ def descend(made, plan, training=TRAINING, choosing=CHOOSING):
     """The tracks, and what was noted."""
     notes = []
     first = start(made, choosing)
-    return incremental.descend(made, first, training, choosing, plan, notes.append), notes
+    return incremental.descend(
+        made, first, training, choosing, plan, notes.append
+    ), notes
 
 
 @pytest.fixture
@@ -53,19 +63,25 @@ def flat(track):
 
 @pytest.mark.slow
 def test_of_one_batch_it_is_a_step_of_marquardt(moves):
-    made = problem()
-    descend(made, Descent(48, 1, 1))
-    ((before, damping, after),) = moves
-    point = gauss_newton.solved(FAMILY, theta(), FIELD, TRAINING)
-    gradient, H = gauss_newton.normal_equations(
-        FAMILY, point, FIELD, TRAINING, key=jax.random.key(0)
-    )
-    # The dampings that were tried are told by what was spent on the choosing paths.
-    tries = (made.budget.spent - 48 * (3 + 2 * 7)) / (3 * 24) - 1
-    lam = damping * 5 ** (tries - 1)
-    delta = np.linalg.solve(H + lam * np.diag(np.diag(H)), -gradient)
-    np.testing.assert_allclose(flat(after) - flat(before), delta, rtol=1e-5, atol=1e-9)
-    assert after.score <= 1.03 * before.score
+    descend(problem(), Descent(48, 1, 4))
+    accepted = 0
+    for before, damping, after in moves:
+        assert after.score <= 1.03 * before.score
+        move = flat(after) - flat(before)
+        if not move.any():  # no damping would do
+            continue
+        point = gauss_newton.solved(FAMILY, before.theta, FIELD, TRAINING)
+        gradient, H = gauss_newton.normal_equations(
+            FAMILY, point, FIELD, TRAINING, key=jax.random.key(0)
+        )
+        solve = lambda lam, g=gradient, H=H: np.linalg.solve(
+            H + lam * np.diag(np.diag(H)), -g
+        )
+        # Of the dampings that it may have come to, one gives the step.
+        errors = [np.abs(move - solve(damping * 5**k)).max() for k in range(4)]
+        assert min(errors) < 1e-6 * np.abs(move).max() < sorted(errors)[1]
+        accepted += 1
+    assert accepted >= 2
 
 
 AFFINE = bj.families.nonstationary(1, schedule=SCHEDULE, end=END)
@@ -140,7 +156,9 @@ def test_scores_rise_by_no_more_than_the_slack(moves):
     np.testing.assert_array_equal([note.score for note in notes], best[1:])
     assert tracks[0].score == best[-1] < 0.6 * scores[0]
     assert tracks[-1].score == scores[-1]
-    for damping, after in zip([m[1] for m in moves], [m[1] for m in moves][1:], strict=False):
+    for damping, after in zip(
+        [m[1] for m in moves], [m[1] for m in moves][1:], strict=False
+    ):
         assert after <= max(damping / 3, 1e-9) * (1 + 1e-12) or after > damping / 3
 
 
@@ -156,7 +174,7 @@ def test_flipped_samples_do_not_rule_the_robust_fit():
 
 @pytest.mark.slow
 def test_what_is_paid_is_what_the_field_was_asked_for():
-    """Forward evaluations are counted by the field as it runs; reverse ones are 2 more."""
+    """Forward ones are counted by the field as it runs; reverse ones are 2 more."""
     seen = []
     made = problem(f=counted(seen))
     descend(made, Descent(24, 2, 2))

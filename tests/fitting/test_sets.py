@@ -26,7 +26,7 @@ def bound(paths):
 
 @pytest.fixture(scope="module")
 def counting(paths):
-    """The set, and the evaluations that the field was asked for, two more in reverse."""
+    """The set, and the evaluations that the field was asked for."""
     seen, pulls = [], []
     real = incremental.gauss_newton.normal_equations
 
@@ -147,6 +147,7 @@ def test_a_set_is_one_card(found, tmp_path):
         ([3, 0], "each nfe must be a whole number in 1 .. 1000; got 0"),
         ([2.5], "each nfe must be a whole number"),
         ("23", "nfe must be a whole number"),
+        (b"x", "nfe must be a whole number"),
         (0, "nfe must be a whole number in 1 .. 1000; got 0"),
     ],
 )

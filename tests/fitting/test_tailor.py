@@ -149,7 +149,9 @@ def test_bad_input_is_told():
     )  # fmt: skip
     told("paths run from 0 to 0.999, start and end", ends(), end=0.9)
     told("at least 4 paths", bj.paths.take(ends(), slice(0, 3)))
-    told("evaluations, or None, must be a finite number above 0", ends(), evaluations=-1)
+    told(
+        "evaluations, or None, must be a finite number above 0", ends(), evaluations=-1
+    )
     told("degree must be a whole number", ends(), degree=-1)
 
 

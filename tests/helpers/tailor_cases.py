@@ -1,4 +1,4 @@
-"""One small mixture, its exact paths and its searches, shared so that it compiles once."""
+"""One small mixture, its exact paths and its searches, compiled once for all tests."""
 
 import functools
 import math
