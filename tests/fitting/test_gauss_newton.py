@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ def point():
     return gauss_newton.solved(FAMILY, theta(), FIELD, FEW)
 
 
-def equations(data=FEW, at=None, f=FIELD, **options):
+def equations(data=FEW, at=None, f: Any = FIELD, **options):
     """(gradient, H) with all probes that a sample has numbers."""
     given = gauss_newton.solved(FAMILY, theta(), f, data) if at is None else at
     settings = {"key": jax.random.key(1), "probes": 3, **options}

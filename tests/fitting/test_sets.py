@@ -1,5 +1,7 @@
 """Several budgets in one search: shares, order, resuming, and what they refuse."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -60,7 +62,8 @@ def test_a_set_is_read_by_budget(paths, found):
     assert found.budgets == (2, 3, 4) and found.paths is found[2].paths
     assert [member.solver.nfe for member in found] == [2, 3, 4]
     for nfe in (2, np.int64(3), 4.0):
-        assert found.at(nfe=nfe) is found[nfe].solver and found[nfe].solver.nfe == nfe
+        assert found.at(nfe=int(nfe)) is found[nfe].solver
+        assert found[nfe].solver.nfe == nfe
     with pytest.raises(ValueError, match="no solver of 5 NFE; there are 2, 3, 4"):
         found[5]
     with pytest.raises(ValueError, match="no solver of 5 NFE; there are 2, 3, 4"):
@@ -115,7 +118,11 @@ def test_stopped_between_two_budgets_it_goes_on_to_the_same_bits(
         made.append(real(*args))
         return made[-1]
 
-    options = {"nfe": BUDGETS, "evaluations": bound(paths), "directory": tmp_path}
+    options: dict[str, Any] = {
+        "nfe": BUDGETS,
+        "evaluations": bound(paths),
+        "directory": tmp_path,
+    }
     monkeypatch.setattr("bespoke_jax.fitting.tailor.search", search)
     with pytest.raises(KeyboardInterrupt):
         tailor(paths, **options)

@@ -36,7 +36,7 @@ def test_tailor_is_far_below_every_training_free_solver(paths, tailored):
     # The last fifth of the paths chose nothing; the fifth before it chose the iterate.
     for chosen, score in ((77, tailored.rmse), (58, tailored.history.rmse[-1])):
         part = bj.paths.take(paths, slice(chosen, chosen + 19))
-        x = bj.sample(FIELD, tailored.solver, part.x0)
+        x = bj.sample(FIELD, tailored.at(), part.x0)
         assert float(bj.metrics.rmse(x, part.x1)) == pytest.approx(score)
     scores = [start.score for start in tailored.starts[:3]]
     assert scores == sorted(scores)
@@ -129,7 +129,7 @@ def test_a_field_that_stands_still_is_solved_by_every_start():
         still, x0, nfe=2, key=jax.random.key(0), evaluations=4_000, progress=False
     )
     assert found.rmse == 0
-    np.testing.assert_array_equal(bj.sample(still, found.solver, x0), x0)
+    np.testing.assert_array_equal(bj.sample(still, found.at(), x0), x0)
 
 
 def told(says, *args, **options):

@@ -19,7 +19,7 @@ FIELD = field(SCHEDULE, random_mixture(0, dim=3, modes=2, std=0.4))
 X0 = jax.random.normal(jax.random.key(0), (32, 3))
 
 
-def tailor(x0=X0, f: Any = FIELD, **options):
+def tailor(x0: Any = X0, f: Any = FIELD, **options):
     settings = {"nfe": 3, "schedule": SCHEDULE, "end": END, **options}
     return bj.tailor(f, x0, key=jax.random.key(2), progress=False, **settings)
 

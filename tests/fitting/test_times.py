@@ -1,6 +1,7 @@
 """Times by variable projection: derivatives, what they cost, where they lead."""
 
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,7 +17,7 @@ from bespoke_jax.fitting.times import Timed
 PILOTS = 12
 
 
-def rows(f=FIELD, **options):
+def rows(f: Any = FIELD, **options):
     few = bj.paths.take(dense(), slice(0, PILOTS))
     return Rows(as_field(f), few, SCHEDULE, **options)
 
@@ -116,7 +117,12 @@ def test_one_time_goes_where_a_search_finds_it():
 
 def test_of_one_evaluation_there_is_no_time_to_move():
     one = Timed("uniform", rows().fit(np.array([0.0, END])))
-    assert times.improve(rows(), one, np.mean, steps=3, pay=pytest.fail) == []
+    assert (
+        times.improve(
+            rows(), one, np.mean, steps=3, pay=lambda cost: pytest.fail(f"{cost} spent")
+        )
+        == []
+    )
 
 
 def test_grids_run_from_the_start_to_the_end_and_power_grids_are_theirs():

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +66,9 @@ def recipe(judge="mean", probes=3, batch_size=None):
     return Recipe((3,), judge, "best", 0.2, 0.2, probes, 2, 1e-5, batch_size)
 
 
-def problem(family=FAMILY, f=FIELD, folder=None, nfe=3, evaluations=None, **options):
+def problem(
+    family=FAMILY, f: Any = FIELD, folder=None, nfe=3, evaluations=None, **options
+):
     """What a search at few evaluations needs, without the search around it."""
     budget = Budget(evaluations, None)
     return Problem(
@@ -74,7 +77,7 @@ def problem(family=FAMILY, f=FIELD, folder=None, nfe=3, evaluations=None, **opti
     )  # fmt: skip
 
 
-def tailor(paths, f=FIELD, **options):
+def tailor(paths, f: Any = FIELD, **options):
     settings = {"nfe": 3, "schedule": SCHEDULE, "end": END, "probes": 3, **options}
     return bj.tailor(f, paths, key=jax.random.key(2), progress=False, **settings)
 
