@@ -90,14 +90,14 @@ def test_an_interrupted_tailor_goes_on_to_the_same_solver(
 
     def broken(*args, **options):
         calls.append(None)
-        if len(calls) > 3:
+        if len(calls) > 1:
             raise KeyboardInterrupt
         return real(*args, **options)
 
     monkeypatch.setattr(gauss_newton, "normal_equations", broken)
     with pytest.raises(KeyboardInterrupt):
         tailor(paths, directory=tmp_path, evaluations=bound)
-    assert len(calls) == 4
+    assert len(calls) == 2
     monkeypatch.setattr(gauss_newton, "normal_equations", real)
     same(tailor(paths, directory=tmp_path, evaluations=bound), tailored)
     with pytest.raises(ValueError, match="holds another run"):
@@ -122,14 +122,14 @@ def test_end_points_alone_are_enough_for_the_steps(tailored):
 
 @pytest.mark.slow
 def test_a_field_that_stands_still_is_solved_by_every_start():
-    """All errors are 0 exactly: nothing is to be gained, and nothing breaks."""
+    """All errors are 0: nothing is to be gained, and nothing breaks."""
     still = lambda t, x: jnp.zeros_like(x)
     x0 = jax.random.normal(jax.random.key(3), (16, 2))
     found = bj.tailor(
         still, x0, nfe=2, key=jax.random.key(0), evaluations=4_000, progress=False
     )
-    assert found.rmse == 0
-    np.testing.assert_array_equal(bj.sample(still, found.at(), x0), x0)
+    assert found.rmse < 1e-14
+    np.testing.assert_allclose(bj.sample(still, found.at(), x0), x0, rtol=1e-13)
 
 
 def told(says, *args, **options):

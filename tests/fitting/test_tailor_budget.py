@@ -77,7 +77,7 @@ def test_sixty_thousand_evaluations_are_steps_at_image_size():
     found = tailor(x0, image, nfe=6, evaluations=60_000)
     assert found.evaluations <= 60_000
     assert found.paths.size == 64
-    assert len(found.history.rmse) - 3 >= 5
+    assert len(found.history.rmse) - 3 >= 3  # each over all 40 paths
     # Starts took at most a fifth: what was spent by the first entry, without the truth.
     assert found.history.evaluations[0] - found.paths.stats.evaluations <= 12_000
     assert found.rmse < found.start_rmse
@@ -129,12 +129,12 @@ def test_a_descent_that_diverges_leaves_the_regressions(monkeypatch):
 
 @pytest.mark.slow
 def test_a_regression_that_diverges_costs_its_grid_only(monkeypatch):
-    """On pilots, where the times are moved, and on the paths of the last fits."""
-    real, calls = Rows.fit, []
+    """On the pilots, and on the paths of the last fits, which it had not seen."""
+    real, sizes = Rows.fit, set()
 
     def fit(self, times, *args, **options):
-        calls.append(None)
-        if len(calls) % 3 == 1:
+        if self.paths.size not in sizes:
+            sizes.add(self.paths.size)
             raise ValueError("the state of row 0 is not finite; check the field.")
         return real(self, times, *args, **options)
 
@@ -142,7 +142,8 @@ def test_a_regression_that_diverges_costs_its_grid_only(monkeypatch):
     found = tailor(evaluations=20_000)
     assert found.evaluations <= 20_000
     lost = [drop.name for drop in found.dropped if "row 0" in drop.reason]
-    assert len(lost) >= 3 and all(n.startswith(("regression, ", "times")) for n in lost)
+    assert len(lost) == len(sizes) >= 2
+    assert all(name.startswith(("regression, ", "times from ")) for name in lost)
     assert found.start.startswith("regression") and found.rmse < found.start_rmse
 
 

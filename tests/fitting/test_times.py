@@ -115,6 +115,31 @@ def test_one_time_goes_where_a_search_finds_it():
     assert abs(improved[-1].times[1] - best) < 0.05
 
 
+@pytest.mark.slow
+def test_steps_end_where_the_field_or_the_allowance_does(monkeypatch):
+    made, bills = rows(), []
+    found = Timed("uniform", made.fit(on("uniform", 3)))
+    step = times.cost(3, PILOTS, 1)
+    for most in (step - 1, step, step + 3 * PILOTS, 3 * step + 5):
+        bills.clear()
+        improved = times.improve(
+            made, found, np.mean, steps=9, most=most, pay=bills.append
+        )
+        assert sum(bills) <= most and len(improved) <= most // step
+        assert most < step or sum(bills) > most - 2 * step
+    real, calls = Rows.fit, []
+
+    def fit(self, *args, **options):
+        calls.append(None)
+        if len(calls) == 5:  # in the second step
+            raise ValueError("the state of row 1 is not finite; check the field.")
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(Rows, "fit", fit)
+    kept = times.improve(made, found, np.mean, steps=9, pay=bills.append)
+    assert len(kept) == 1 and np.mean(kept[0].fit.errors) < np.mean(found.fit.errors)
+
+
 def test_of_one_evaluation_there_is_no_time_to_move():
     one = Timed("uniform", rows().fit(np.array([0.0, END])))
     assert (
