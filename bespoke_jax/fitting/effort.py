@@ -37,6 +37,7 @@ EFFORTS = {
 RACE = 0.05
 """Share of a search that the race of training-free solvers may take."""
 _REGRESSION = 0.12  # the share of regressions and times, where steps follow
+_STEPS, _FEWEST = 4, 16  # of the descent, and paths of one of them
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 _TRIES = 2  # dampings that a step of variable projection takes, on average
 
@@ -146,9 +147,12 @@ def descent(
     batches = max(1, count // batch)
     if math.isinf(left):
         return Descent(batch, batches, passes)
+    if left < _STEPS * step * batch:
+        batch = max(min(batch, _FEWEST), int(left / (_STEPS * step)) // 8 * 8)
+        batches = max(1, count // batch)
     steps = int(left / (step * batch))
     if steps < 1:
         return None
-    if steps < 2 * batches:  # fewer paths twice rather than all of them once
-        batches = max(1, steps // 2)
+    if _STEPS < steps < 2 * batches:  # fewer paths twice rather than all of them once
+        batches = max(_STEPS, steps // 2)
     return Descent(batch, batches, min(passes, math.ceil(steps / batches)))

@@ -76,7 +76,9 @@ def search(
     first = min(tracks, key=lambda one: one.score, default=None)
     if first is not None:
         log.append(Noted(math.nan, first.score, budget.spent, budget.elapsed))
-    made, also = _regressions(problem, schedule, parts.training, choosing, makers)
+    made, order, also = _regressions(
+        problem, schedule, parts.training, choosing, makers
+    )
     tracks += made
     tracks = [track for track in tracks if math.isfinite(track.score)]
     if not tracks:
@@ -101,6 +103,7 @@ def search(
         basis=problem.basis,
         start=best.name,
         starts=tuple(measured),
+        grids=tuple(order),
         history=_history(log, before),
         judge=problem.recipe.judge,
         rmse=score,
@@ -139,7 +142,7 @@ def _regressions(
     training: Data,
     choosing: Data,
     makers: Sequence[tuple[str, Maker]],
-) -> tuple[list[Track], list[Dropped]]:
+) -> tuple[list[Track], list[str], list[Dropped]]:
     budget, nfe, level = problem.budget, problem.nfe, EFFORTS[problem.recipe.effort]
     unknowns = (nfe + 1) * problem.basis.size / training.numbers
     solves = budget.left / nfe - choosing.size
@@ -151,14 +154,14 @@ def _regressions(
             break
         makers = makers[: len(makers) // 2]
     else:
-        return [], []
-    made, lost = regressed(problem, schedule, makers, training, plan)
+        return [], [], []
+    made, order, lost = regressed(problem, schedule, makers, training, plan)
     tracks = []
     for name, theta in made:
         if tracks and not budget.affords(nfe * choosing.size):
             break
         tracks.append(_track(problem, name, theta, choosing))
-    return tracks, lost
+    return tracks, order, lost
 
 
 def _descend(

@@ -55,6 +55,7 @@ from bespoke_jax.reference.paths import Paths, take
 from bespoke_jax.schedules import CondOT
 
 _MEASURED = 32  # paths that grids are measured on
+_TRIED = 3  # of a smaller budget's best grids
 
 
 @overload
@@ -277,6 +278,9 @@ def _each(
         measured = {name: one.grid for name, one in profiles.items()}
         near = measured | _neighbours(below)
         makers = list(times.makers(flow.path, flow.interval, near))
+        if below:  # which grids suit this field is known from the smaller budget
+            best = (*near, *below[0].grids[:_TRIED])
+            makers = [one for one in makers if one[0] in best]
         if nfe > 1 and paths.slopes is None:
             reason = "the paths have end points alone; solve with dense=True"
             dropped, makers = [*dropped, Dropped("regressions", reason)], []

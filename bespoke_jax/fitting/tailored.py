@@ -29,6 +29,8 @@ class Tailored(NamedTuple):
     """What led to it."""
     starts: tuple[Start, ...]
     """The training-free and given solvers that were measured, best first."""
+    grids: tuple[str, ...]
+    """Names of the grids that regressions were tried on, best first."""
     history: History
     """One entry per step; the first are the best of `starts` and the regressions. rmse
     is the choosing paths' score of the best iterate so far. Evaluations include
