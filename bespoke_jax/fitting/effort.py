@@ -154,5 +154,5 @@ def descent(
     if steps < 1:
         return None
     if _STEPS < steps < 2 * batches:  # fewer paths twice rather than all of them once
-        batches = max(_STEPS, steps // 2)
+        batches = min(batches, max(_STEPS, steps // 2))
     return Descent(batch, batches, min(passes, math.ceil(steps / batches)))

@@ -58,14 +58,15 @@ def test_descents_keep_to_what_is_left(
     step = cost(nfe, probes, check, 48)
     plan = descent(nfe, left, step, count, numbers, parameters, passes)
     if plan is None:
-        assert left < step * min(count, 512)
+        assert left < step * min(count, 16) * (1 + 1e-9)
         return
     assert plan.batch * plan.batches <= max(count, plan.batch) and plan.batch <= count
     assert 1 <= plan.passes <= passes
     steps = plan.passes * plan.batches
     # The last pass may end early, with the budget.
-    assert (steps - plan.batches) * step * plan.batch <= left
-    assert plan.batches == 1 or 2 * plan.batches * step * plan.batch <= left
+    assert (steps - plan.batches) * step * plan.batch <= left * (1 + 1e-9)
+    two = 2 * plan.batches * step * plan.batch  # passes, where there are many steps
+    assert plan.batches <= 4 or left < 8 * step * plan.batch or two <= left * (1 + 1e-9)
 
 
 def test_a_step_costs_a_solve_a_pull_and_a_score():
