@@ -26,7 +26,7 @@ def compare(
         nfe: budgets for the generic solvers; a card has its own, a set of cards all of
             its own.
         condition: for cards whose solvers depend on a number, such as the guidance
-            weight: its value.
+            weight: its value, which all samples then have.
         n: number of noises, never those of a fit.
         batch_size: samples run together.
         start: time to start at, for a model that gives states there; -1 is the model's
@@ -46,9 +46,10 @@ def compare(
     from bespoke_jax.report import figures as plots
 
     loaded = models.starting(models.load(model), start)
+    chosen = named.at_budgets(solvers, nfe, loaded, condition)
     found = metrics.compare(
-        loaded,
-        named.at_budgets(solvers, nfe, loaded, condition),
+        named.under(loaded, solvers, condition),
+        chosen,
         count=n,
         key=seeds.key(seed, "compare"),
         batch_size=batch_size,

@@ -1,0 +1,5 @@
+from experiments.ablations.conditions.measure import Config
+
+
+def write(config):
+    pass
