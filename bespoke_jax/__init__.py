@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from bespoke_jax.fields import model
     from bespoke_jax.fields.model import Model
     from bespoke_jax.fitting import losses
-    from bespoke_jax.fitting.fit import Fitted, fit
+    from bespoke_jax.fitting.fit import fit
+    from bespoke_jax.fitting.fitted import Fitted, FittedJoint
+    from bespoke_jax.fitting.olss import olss
     from bespoke_jax.fitting.regression import regress
     from bespoke_jax.fitting.tailor import tailor
     from bespoke_jax.fitting.tailored import Tailored
@@ -62,7 +64,8 @@ _MODULES = {
 _HOMES = {
     "Conditional": "core.conditional",
     "Family": "families.family",
-    "Fitted": "fitting.fit",
+    "Fitted": "fitting.fitted",
+    "FittedJoint": "fitting.fitted",
     "Model": "fields.model",
     "Paths": "reference.paths",
     "Solver": "core.solver",
@@ -72,6 +75,7 @@ _HOMES = {
     "certify": "metrics.order",
     "conditional": "core.conditional",
     "fit": "fitting.fit",
+    "olss": "fitting.olss",
     "regress": "fitting.regression",
     "row_sums": "metrics.order",
     "sample": "core.sample",
@@ -101,6 +105,7 @@ __all__ = [
     "Conditional",
     "Family",
     "Fitted",
+    "FittedJoint",
     "Model",
     "Paths",
     "Solver",
@@ -119,6 +124,7 @@ __all__ = [
     "losses",
     "metrics",
     "model",
+    "olss",
     "paths",
     "plots",
     "reference",

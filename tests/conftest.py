@@ -1,8 +1,14 @@
 """Strict JAX for every test: float64, no silent rank promotion, cached compilation."""
 
+import inspect
 import os
+import sys
 from pathlib import Path
 
+# Without byte code every worker and every command that a test runs compiles some two
+# thousand modules again, which takes longer than many a test.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Reading cached programs, XLA logs pages on CPU features that it does not use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,7 +30,22 @@ def pytest_configure(config):
     The quick selection (-m "not slow") leaves that out: it costs half as much again.
     """
     if "not slow" not in config.option.markexpr:
+        jaxtyping.jaxtyped = _where_annotated(jaxtyping.jaxtyped)
         jaxtyping.install_import_hook("bespoke_jax", "beartype.beartype")
+
+
+def _where_annotated(jaxtyped):
+    """`jaxtyped` that leaves functions without annotations alone: nothing to check.
+
+    A nested one would be compiled again at every call of the function around it.
+    """
+
+    def decorator(**options):
+        checked = jaxtyped(**options)
+        bare = lambda f: inspect.isfunction(f) and not f.__annotations__
+        return lambda f: f if bare(f) else checked(f)
+
+    return decorator
 
 
 @pytest.fixture(autouse=True, scope="module")

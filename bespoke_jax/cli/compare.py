@@ -21,7 +21,8 @@ def compare(
 
     Args:
         solvers: cards and names of `bespoke list`, these also with a grid, such as
-            unipc:quadratic.
+            unipc:quadratic, or with one that is read from 32 exact paths of the model:
+            euler:acceleration, euler:rotation, unipc:optimal.
         model: as for `bespoke fit`; empty takes the model that the first card names.
         nfe: budgets for the generic solvers; a card has its own, a set of cards all of
             its own.
@@ -46,10 +47,12 @@ def compare(
     from bespoke_jax.report import figures as plots
 
     loaded = models.starting(models.load(model), start)
-    chosen = named.at_budgets(solvers, nfe, loaded, condition)
+    loaded = named.under(loaded, solvers, condition)
+    pilots = seeds.key(seed, "profile")
+    measured = named.profiles(solvers, loaded, pilots, progress=progress)
     found = metrics.compare(
-        named.under(loaded, solvers, condition),
-        chosen,
+        loaded,
+        named.at_budgets(solvers, nfe, loaded, condition, measured),
         count=n,
         key=seeds.key(seed, "compare"),
         batch_size=batch_size,

@@ -1,11 +1,12 @@
 """The solvers that names on the command line stand for, for a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
-from bespoke_jax import cards
+from bespoke_jax import cards, grids
 from bespoke_jax.cli import models
 from bespoke_jax.cli.arguments import existing, nearest
 from bespoke_jax.cli.names import card_of, is_card, is_generic, solver_of
@@ -13,20 +14,53 @@ from bespoke_jax.core.conditional import Conditional
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.fields.model import Model
 from bespoke_jax.metrics.comparison import distinct
+from bespoke_jax.reference.of_model import solve_model
 from bespoke_jax.solvers import construct
 from bespoke_jax.solvers.registry import names as registered
 
+MEASURED = {
+    "acceleration": lambda paths, _: grids.profile(paths, kind="acceleration"),
+    "rotation": lambda paths, _: grids.profile(paths, kind="rotation"),
+    "optimal": lambda paths, schedule: grids.optimal_steps(paths, schedule=schedule),
+}
+"""Grids that are read from exact paths of the model, in turn with its schedule."""
+PILOTS = 32
+"""Paths that they are read from."""
 
-def solver(name: str, nfe: int, model: Model, condition: float | None = None) -> Solver:
+
+def profiles(
+    names: Iterable[str], model: Model, key: jax.Array, *, progress: bool
+) -> dict[str, grids.GridLike]:
+    """The grids of `MEASURED` that some name asks for; paths are solved for if any."""
+    asked = {name.partition(":")[2] for name in names if is_generic(name)}
+    if not asked & set(MEASURED):
+        return {}
+    paths = solve_model(model, PILOTS, key=key, progress=progress)
+    return {
+        grid: measure(paths, model.schedule)
+        for grid, measure in MEASURED.items()
+        if grid in asked
+    }
+
+
+def solver(
+    name: str,
+    nfe: int,
+    model: Model,
+    condition: float | None = None,
+    measured: Mapping[str, grids.GridLike] | None = None,
+) -> Solver:
     """A solver of a card, or one of `bespoke list` with the steps that `nfe` pays for.
 
-    A name stands alone or with a grid of `grids.NAMES`: `unipc:quadratic`.
+    A name stands alone or with a grid of `grids.NAMES` or of `measured`:
+    `unipc:quadratic`.
 
     Args:
         name: the name or the card's file.
         nfe: the budget; 0 takes the only one of a card.
         model: the model that the solver is for.
         condition: a number, for a card whose solvers depend on one.
+        measured: grids by name, from `profiles`.
 
     Raises:
         ValueError: neither, with the nearest of both; an unknown grid; a card of
@@ -36,7 +70,7 @@ def solver(name: str, nfe: int, model: Model, condition: float | None = None) ->
     if is_generic(name):
         if condition is not None:
             raise ValueError(f"{name} depends on no condition; leave --condition out")
-        return _generic(name, nfe, model)
+        return _generic(name, nfe, model, measured or {})
     if not is_card(name):
         raise _unknown(name)
     found = solver_of(name, card_of(name, nfe), condition)
@@ -48,11 +82,12 @@ def at_budgets(
     budgets: Sequence[int],
     model: Model,
     condition: float | None = None,
+    measured: Mapping[str, grids.GridLike] | None = None,
 ) -> dict[str, list[Solver]]:
     """Name to its solvers of different NFE: a card has its own, a name the budgets.
 
     Args:
-        names, model: as for `solver`.
+        names, model, measured: as for `solver`.
         budgets: the NFE of generic solvers.
         condition: for the cards whose solvers depend on a number; others ignore it.
 
@@ -65,7 +100,7 @@ def at_budgets(
             found[name], depends = _of_card(name, model, condition)
             used |= depends
         else:
-            made = (solver(name, nfe, model) for nfe in budgets)
+            made = (solver(name, n, model, None, measured) for n in budgets)
             found[name] = distinct(made)
     if condition is not None and not used:
         raise ValueError(
@@ -100,11 +135,13 @@ def _of_card(
     return solvers, used
 
 
-def _generic(name: str, nfe: int, model: Model) -> Solver:
+def _generic(
+    name: str, nfe: int, model: Model, measured: Mapping[str, grids.GridLike]
+) -> Solver:
     entry, _, grid = name.partition(":")
     return construct(
         entry, nfe, schedule=model.schedule, start=model.start, end=model.end,
-        grid=grid or None,
+        grid=measured.get(grid, grid) or None,
     )  # fmt: skip
 
 

@@ -30,6 +30,6 @@ def advance(
     return new
 
 
-def _times(weight, value, ndim: int):
+def _times(weight, value, ndim):
     """weight (*rows,) times value, whose leading axes are the rows'."""
     return weight[(..., *(None,) * (ndim - weight.ndim))] * value

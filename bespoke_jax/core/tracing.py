@@ -34,13 +34,25 @@ class Linear:
 
     def row(self) -> Row:
         """The weights on states and velocities, going back no further than needed."""
-        if self.atom is not None:
-            return self.atom
-        row: Row = {}
-        for weight, part in self.parts:
-            for key, value in part.row().items():
-                row[key] = row.get(key, 0.0) + weight * value
-        return row
+        rows: dict[int, Row] = {}
+        # A symbol waits on a stack until its parts are known. Calls of itself, half a
+        # million for a solver of 768 evaluations, would each be checked at run time.
+        stack = [self]
+        while stack:
+            symbol = stack[-1]
+            if symbol.atom is not None:
+                rows[id(stack.pop())] = symbol.atom
+                continue
+            unknown = [part for _, part in symbol.parts if id(part) not in rows]
+            if unknown:
+                stack += unknown
+                continue
+            row: Row = {}
+            for weight, part in symbol.parts:
+                for key, value in rows[id(part)].items():
+                    row[key] = row.get(key, 0.0) + weight * value
+            rows[id(stack.pop())] = row
+        return rows[id(self)]
 
     def __add__(self, other: object) -> "Linear":
         if isinstance(other, Linear):
@@ -61,9 +73,11 @@ class Linear:
         return self * (1.0 / divisor)
 
     def __neg__(self) -> "Linear":
-        return self * -1.0
+        return Linear([(-1.0, self)])
 
     def __sub__(self, other: "Linear") -> "Linear":
+        if isinstance(other, Linear):
+            return Linear([(1.0, self), (-1.0, other)])
         return self + (-other)
 
 

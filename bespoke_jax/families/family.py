@@ -56,6 +56,20 @@ class Family(NamedTuple):
     """theta -> numbers that agree if and only if two solvers are the same map."""
 
 
+class Joint(NamedTuple):
+    """Families of several numbers of steps that share one theta, to be fitted at once.
+
+    Such as `Curve.over` returns. The members differ in their number of steps only.
+    """
+
+    name: str
+    init: Callable[..., Theta]
+    """As `Family.init`, of every member."""
+    at: Callable[[int], Family]
+    """Number of steps -> its family, a member or not."""
+    members: tuple[Family, ...]
+
+
 def check_theta(family: object, theta: PyTree) -> None:
     """Numbers of a family, concrete or traced.
 

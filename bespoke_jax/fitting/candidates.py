@@ -1,7 +1,9 @@
 """Solvers of one length that a tailored solver can start from."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 import jax
@@ -43,11 +45,16 @@ def candidates(
     nfe: int,
     interval: tuple[float, float],
     starts: Sequence[Solver],
+    profiles: Mapping[str, grids.GridLike] | None = None,
+    *,
+    most: float = math.inf,
 ) -> tuple[list[Candidate], list[Dropped]]:
     """Everything of exactly nfe evaluations that lies in the family, each once.
 
     A constructor that raises loses only its own candidate: some may not work with a
-    schedule that the user wrote.
+    schedule that the user wrote. `profiles` are grids beside those of `grids.NAMES`, by
+    a name of their own, such as `grids.profile(paths)` of this field. No more than
+    `most` are made.
 
     Raises:
         ValueError: a start of the caller's that has more evaluations, or is not in the
@@ -56,7 +63,9 @@ def candidates(
     found = list(_given(family, schedule, nfe, starts))
     dropped: list[Dropped] = []
     seen: set[bytes] = set()
-    for name, method, make in _training_free(schedule, nfe, *interval):
+    for name, method, make in _training_free(schedule, nfe, *interval, profiles or {}):
+        if len(found) >= most:
+            break
         try:
             solver = make()
             theta = family.init(solver) if solver.nfe == nfe else None
@@ -105,23 +114,22 @@ def _mark(theta: dict[str, Any]) -> bytes | None:
 
 
 def _training_free(
-    schedule: Schedule, nfe: int, start: float, end: float
+    schedule: Schedule,
+    nfe: int,
+    start: float,
+    end: float,
+    profiles: Mapping[str, grids.GridLike],
 ) -> Iterator[tuple[str, str, Callable[[], Solver]]]:
     """Every solver of `TABLE` on every grid, and two on the path with scaled noise.
 
     Well-known methods first, grid by grid: a race may not pay for all.
     """
+    each = {**{name: name for name in grids.NAMES}, **profiles}
     rest = [name for name in TABLE if name not in _FIRST]
-    pairs = [
-        (grid, name)
-        for names in (_FIRST, rest)
-        for grid in grids.NAMES
-        for name in names
-    ]
-    for grid, name in pairs:
-        if name in TABLE:
+    for names in (_FIRST, rest):
+        for (label, grid), name in product(each.items(), names):
             options = {"schedule": schedule, "grid": grid, "start": start, "end": end}
-            yield f"{name}, {grid}", name, partial(construct, name, nfe, **options)
+            yield f"{name}, {label}", name, partial(construct, name, nfe, **options)
     for base in ("euler", "midpoint"):
         steps, rest = divmod(nfe, TABLE[base].stages)
         if rest or not steps:

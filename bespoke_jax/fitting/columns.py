@@ -1,8 +1,8 @@
 """The columns of each row of a regression, and the solver that their weights make.
 
 Dense rows are combinations of x_0 and the data predictions D_0 .. D_i, whose weights
-are of order one on every path. Rows with a window are combinations of x_0, x_i and the
-newest velocities.
+are of order one on every path, or the noise predictions E_0 .. E_i. Rows with a window
+are combinations of x_0, x_i and the newest velocities.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,11 @@ import numpy as np
 from bespoke_jax.core import endpoints
 from bespoke_jax.core.solver import Solver, canonical
 
+PREDICTIONS = {
+    "data": ("D", endpoints.Endpoints.data),
+    "noise": ("E", endpoints.Endpoints.noise),
+}
+
 
 class Columns:
     """Which columns each row has.
@@ -20,12 +25,18 @@ class Columns:
         times: (n + 1,) t_0 .. t_n.
         nodes: the path at t_0 .. t_{n-1}.
         window: newest velocities of a row; None is dense rows.
+        prediction: "data" or "noise", the columns of dense rows.
     """
 
     def __init__(
-        self, times: np.ndarray, nodes: endpoints.Endpoints, window: int | None
+        self,
+        times: np.ndarray,
+        nodes: endpoints.Endpoints,
+        window: int | None,
+        prediction: str = "data",
     ):
         self.times, self.window = times, window
+        self.letter, self._predict = PREDICTIONS[prediction]
         self.nodes = [
             endpoints.Endpoints(*(float(value[i]) for value in nodes))
             for i in range(len(times) - 1)
@@ -39,9 +50,13 @@ class Columns:
     def names(self, i: int) -> list[str]:
         """Those of row i: x0, D0, D1, .. or x0, x_i and u_i, u_{i-1}, .."""
         if self.window is None:
-            return ["x0", *(f"D{j}" for j in range(i + 1))]
+            return ["x0", *(f"{self.letter}{j}" for j in range(i + 1))]
         newest = range(i, max(i - self.window, -1), -1)
         return ["x0", *[f"x{i}"][: i > 0], *(f"u{j}" for j in newest)]
+
+    def prediction(self, i: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """D_i or E_i of one evaluation."""
+        return np.asarray(self._predict(self.nodes[i], x, u))
 
     def weights_of(self, solver: Solver) -> list[np.ndarray]:
         """The rows of a solver on these columns.
@@ -90,5 +105,5 @@ class Columns:
         known = {"x0": states[0], f"x{i}": states[i]}
         for j in range(i + 1):
             known[f"u{j}"] = us[j]
-            known[f"D{j}"] = self.nodes[j].data(states[j], us[j])
+            known[f"{self.letter}{j}"] = self.prediction(j, states[j], us[j])
         return np.stack([known[name] for name in self.names(i)])

@@ -17,6 +17,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.fitting.history import History
+from bespoke_jax.fitting.joint import objective
 from bespoke_jax.fitting.task import Task
 from bespoke_jax.reference.paths import Paths, take
 
@@ -200,8 +201,8 @@ def _loop(
         draw = jax.random.fold_in(key, state.iteration)
         index = jax.random.choice(draw, paths.size, (batch_size,), replace=False)
         batch = _placed(take(paths, index), placement)
-        objective = lambda theta: loss(family, theta, field, batch)
-        value, gradient = jax.value_and_grad(objective)(state.theta)
+        of_theta = lambda theta: objective(loss, family, theta, field, batch)
+        value, gradient = jax.value_and_grad(of_theta)(state.theta)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.theta)
         theta = optax.apply_updates(state.theta, updates)
         finite = [jnp.isfinite(value)] + [

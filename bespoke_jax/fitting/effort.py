@@ -16,24 +16,33 @@ class Effort(NamedTuple):
     """What a search spends where no budget says otherwise."""
 
     solves: float
-    """At most, in each budget of evaluations."""
-    evaluations: float
-    """At most, likewise."""
+    """At most, up to 8 NFE; twice as many above, where more numbers are to fit."""
+    evaluations: int
+    """At most, whatever the NFE."""
     paths: int
     """That rows are fitted to by regression, if a sample has many numbers."""
     descends: bool
     """Whether Gauss-Newton steps follow the regression."""
 
+    def most(self, nfe: int) -> float:
+        """Evaluations that the search for one solver may spend."""
+        return min(self.evaluations, self.solves * nfe * (1 if nfe <= 8 else 2))
+
 
 EFFORTS = {
     "seconds": Effort(math.inf, 2_500, 32, False),
-    "best": Effort(3_700, math.inf, 64, True),
+    "best": Effort(3_700, 79_000, 64, True),
 }
 
 RACE = 0.05
 """Share of a search that the race of training-free solvers may take."""
 _REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
+
+
+def starts_for(solves: float) -> float:
+    """Training-free solvers that a race in a search of so many solves can look at."""
+    return max(8, RACE * solves / 3)
 
 
 class Regressions(NamedTuple):
@@ -69,18 +78,25 @@ def regressions(
     if math.isinf(solves):
         return Regressions(min(16 * least, wanted), wanted, 3, wanted, 4)
     share = solves * (_REGRESSION if effort.descends else 1.0)
-    pilots = min(wanted, max(least, min(8 * least, int(_GRIDS * share / grids))))
+    pilots = max(least, min(8 * least, int(_GRIDS * share / grids)))
+    pilots = min(wanted, _round(pilots, least))
     one = times.cost(nfe, 1, 2) / nfe
     movers = min(wanted, max(8, 2 * least), int(_TIMES * share / one))
-    moves = 1
+    movers, moves = _round(movers, least), 1
     if movers >= max(8, 2 * least):
         moves = min(3, int(_TIMES * share / one) // movers)
     elif movers < max(3, least):
         movers = moves = 0
     left = share - grids * pilots - moves * movers * one
     finals = min(3, max(1, int(left / wanted)))
-    paths = min(wanted, max(least, int(left / finals)))
+    paths = min(wanted, _round(max(least, int(left / finals)), least))
     return Regressions(pilots, movers, moves, paths, finals)
+
+
+def _round(paths: int, least: int) -> int:
+    """Down to a power of 2, if enough is left: batches of few sizes compile rarely."""
+    power = 2 ** int(math.log2(max(paths, 1)))
+    return power if power >= least else paths
 
 
 class Descent(NamedTuple):
@@ -114,7 +130,8 @@ def descent(
         parameters: numbers of theta.
         passes: over all paths, at most.
     """
-    batch = min(count, max(48, min(512, math.ceil(16 * parameters / numbers))))
+    batch = max(48, min(512, 16 * math.ceil(parameters / numbers)))
+    batch = min(count, batch)
     batches = max(1, count // batch)
     if math.isinf(left):
         return Descent(batch, batches, passes)

@@ -8,10 +8,8 @@ The test paths choose nothing: the reported errors are theirs. Batches depend on
 ends in bitwise the same theta.
 """
 
-import math
-import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +24,8 @@ from bespoke_jax.core.calls import check_independent
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Theta
-from bespoke_jax.families import Family
-from bespoke_jax.fitting import identity, losses
+from bespoke_jax.families import Family, Joint
+from bespoke_jax.fitting import identity, joint, losses
 from bespoke_jax.fitting.descent import (
     Run,
     TrainState,
@@ -36,43 +34,17 @@ from bespoke_jax.fitting.descent import (
     iterate,
     unstarted,
 )
+from bespoke_jax.fitting.fitted import Fitted, FittedJoint, result
 from bespoke_jax.fitting.history import History
+from bespoke_jax.fitting.joint import Fittable
 from bespoke_jax.fitting.splits import three_way
 from bespoke_jax.fitting.task import Options, Task, pay_checks, planned, starting
 from bespoke_jax.reference.paths import Paths
 
-__all__ = ["Fitted", "History", "TrainState", "fit"]
+__all__ = ["Fitted", "FittedJoint", "History", "TrainState", "fit"]
 
 
-class Fitted(NamedTuple):
-    """A fitted solver: the best validation iterate, and how it came about.
-
-    theta, solver and all scores belong to the same iterate.
-    """
-
-    theta: Theta
-    solver: Solver
-    rmse: float
-    """Mean RMSE on the test paths, which chose nothing."""
-    start_rmse: float
-    """The same of the solver that the fit started from; nan where it diverges."""
-    validation_rmse: float
-    """Mean RMSE on the validation paths, which chose the iterate."""
-    start_validation_rmse: float
-    """The same of the start: never below `validation_rmse`."""
-    evaluations: int
-    """Network evaluations in all, counted as in `History`."""
-    history: History
-    state: TrainState
-    family: Family
-    loss: str
-    """Name of the loss."""
-    scored: int
-    """Number of test paths."""
-    judge: str = "mean"
-    """What `rmse` is of the errors of the test paths."""
-
-
+@overload
 def fit(
     family: Family,
     field: VelocityField,
@@ -92,11 +64,54 @@ def fit(
     directory: str | Path | None = None,
     save_seconds: float = 10.0,
     progress: bool = True,
-) -> Fitted:
+) -> Fitted: ...
+@overload
+def fit(
+    family: Joint,
+    field: VelocityField,
+    paths: Paths,
+    *,
+    key: jax.Array,
+    start: Solver | Theta | None = None,
+    loss: losses.Loss = losses.rmse_bound,
+    optimizer: optax.GradientTransformation | None = None,
+    iterations: int = 1000,
+    batch_size: int = 64,
+    validation: float | int | Paths = 0.2,
+    test: float | int | Paths = 0.2,
+    validate_every: int = 25,
+    evaluations: float | int | None = None,
+    seconds: float | int | None = None,
+    directory: str | Path | None = None,
+    save_seconds: float = 10.0,
+    progress: bool = True,
+) -> FittedJoint: ...
+def fit(
+    family: Fittable,
+    field: VelocityField,
+    paths: Paths,
+    *,
+    key: jax.Array,
+    start: Solver | Theta | None = None,
+    loss: losses.Loss = losses.rmse_bound,
+    optimizer: optax.GradientTransformation | None = None,
+    iterations: int = 1000,
+    batch_size: int = 64,
+    validation: float | int | Paths = 0.2,
+    test: float | int | Paths = 0.2,
+    validate_every: int = 25,
+    evaluations: float | int | None = None,
+    seconds: float | int | None = None,
+    directory: str | Path | None = None,
+    save_seconds: float = 10.0,
+    progress: bool = True,
+) -> Fitted | FittedJoint:
     """Fit theta so that the family's solver follows the ground-truth paths of a field.
 
     Args:
-        family: from `bespoke_jax.families`, with the start and end of the paths.
+        family: from `bespoke_jax.families`, with the start and end of the paths; or
+            several numbers of steps with one theta (`Curve.over`): the loss and the
+            errors are then the geometric means over them.
         field: the velocity field that the paths solve.
         paths: ground truth from `reference.solve`.
         key: source of the batches.
@@ -134,7 +149,8 @@ def fit(
     Reference: Shaul et al. (2024), arXiv 2310.19075, algorithm 2 and appendix F.
     """
     checks.random_key("key", key)
-    checks.instance("family", family, Family, "one of bespoke_jax.families")
+    checks.instance("family", family, Fittable, "one of bespoke_jax.families")
+    joint.check_loss(family, loss)
     budget = Budget(evaluations, seconds)
     folder = None if directory is None else checks.path("directory", directory)
     parts = three_way(paths, validation, test)
@@ -142,26 +158,27 @@ def fit(
     options = Options(
         loss, optimizer, iterations, batch_size, validate_every, save_seconds
     ).checked(parts.training.size)
-    theta, solver = starting(family, start, paths)
-    task = planned(family, field, options, parts, key, theta, solver.nfe, budget)
+    theta, solvers = starting(family, start, paths)
+    nfe = sum(solver.nfe for solver in solvers)
+    task = planned(family, field, options, parts, key, theta, nfe, budget)
     pay_checks(task, budget, paths, probed=folder is not None)
-    first, last = float(solver.t[0]), float(solver.end)
+    first, last = float(solvers[0].t[0]), float(solvers[0].end)
     check_independent(task.field, parts.training.x0, parts.training.c, first, last)
-    run, store = _restored(task, unstarted(task, theta), solver, folder, evaluations)
-    return _result(task, _run(task, run, budget, store, progress), directory)
+    run, store = _restored(task, unstarted(task, theta), solvers, folder, evaluations)
+    return result(task, _run(task, run, budget, store, progress), directory)
 
 
 def _restored(
     task: Task,
     run: Run,
-    solver: Solver,
+    solvers: tuple[Solver, ...],
     folder: Path | None,
     evaluations: float | int | None,
 ) -> tuple[Run, Checkpoints | None]:
     """The run that the folder holds, or `run` itself, and where it is kept."""
     if folder is None:
         return run, None
-    settings = _settings(task, run, solver) | {"evaluations": evaluations}
+    settings = _settings(task, run, solvers) | {"evaluations": evaluations}
     store = Checkpoints(folder, settings, save_seconds=task.options.save_seconds)
     return store.restore(run), store
 
@@ -197,14 +214,14 @@ def _run(
     return run
 
 
-def _settings(task: Task, run: Run, solver: Solver) -> dict[str, Any]:
+def _settings(task: Task, run: Run, solvers: tuple[Solver, ...]) -> dict[str, Any]:
     """The inputs that tell this fit from others."""
     # What the optimiser makes of a gradient of ones: tells learning rates apart.
     ones = jax.tree.map(jnp.ones_like, run.state.theta)
     update, _ = task.options.optimizer.update(
         ones, run.state.opt_state, run.state.theta
     )
-    first, last = float(solver.t[0]), float(solver.end)
+    first, last = float(solvers[0].t[0]), float(solvers[0].end)
     return {
         "family": task.family.name,
         "loss": losses.loss_name(task.options.loss),
@@ -213,44 +230,12 @@ def _settings(task: Task, run: Run, solver: Solver) -> dict[str, Any]:
         "validate_every": task.options.validate_every,
         "key": identity.of_key(task.key),
         "optimizer": np.array([jnp.mean(leaf) for leaf in jax.tree.leaves(update)]),
-        "start": identity.of_solver(solver),
+        "start": np.concatenate([identity.of_solver(solver) for solver in solvers]),
         **identity.of_paths("training", task.parts.training),
         **identity.of_paths("validation", task.parts.validation),
         **identity.of_paths("test", task.parts.test),
         "field": identity.of_field(task.field, task.parts.training, first, last),
     }
-
-
-def _result(task: Task, run: Run, directory: str | Path | None) -> Fitted:
-    done, history = int(run.state.iteration), run.history
-    if not math.isfinite(run.best):
-        raise ValueError(
-            f"neither the start nor any of {done} iterations gives a finite error on "
-            "the validation paths. Start from a solver that solves this field "
-            "(start=), or use more evaluations."
-        )
-    if not run.state.alive:
-        where = f" Saved in {directory}." if directory else ""
-        warnings.warn(
-            f"fit stopped at iteration {done} of {task.options.iterations}: "
-            "loss or gradient not finite. The best iterate before that is kept; "
-            f"a smaller learning rate or gradient clipping helps.{where}",
-            stacklevel=3,
-        )
-    return Fitted(
-        theta=run.best_theta,
-        solver=task.family.build(run.best_theta),
-        rmse=float(run.test[1]),
-        start_rmse=float(run.test[0]),
-        validation_rmse=float(run.best),
-        start_validation_rmse=float(history.rmse[0]),
-        evaluations=int(run.spent),
-        history=history,
-        state=run.state,
-        family=task.family,
-        loss=losses.loss_name(task.options.loss),
-        scored=task.parts.test.size,
-    )
 
 
 def _postfix(history: History) -> str:

@@ -22,6 +22,7 @@ Holland and Welsch (1977) for iteratively re-weighted least squares.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -32,7 +33,7 @@ from bespoke_jax.core.conditional import Conditional, conditional
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.solver import Solver, validate
 from bespoke_jax.core.types import Arr
-from bespoke_jax.fitting.columns import Columns
+from bespoke_jax.fitting.columns import PREDICTIONS, Columns
 from bespoke_jax.fitting.conditions import (
     CONSTANT,
     Basis,
@@ -82,6 +83,7 @@ def regress(
     rounds: int = 2,
     judge: str = "mean",
     states: str = "own",
+    prediction: str = "data",
     batch_size: int = 64,
 ) -> Solver | Conditional:
     """Fit the rows of a solver on given times by least squares, from exact paths.
@@ -106,6 +108,9 @@ def regress(
         judge: "mean" or "median" of the errors, what is to be small.
         states: "own" evaluates features at the states of the solver itself; "exact" on
             the exact paths, as OLSS does.
+        prediction: "data" or "noise", the columns of a row beside x_0; not read with a
+            window. Both span the same rows at one's own states; on the exact paths they
+            differ, and OLSS has the noise.
         batch_size: samples in one network call.
 
     Returns:
@@ -119,6 +124,7 @@ def regress(
     check_paths(paths)
     checks.known("judge", judge, ("mean", "median"))
     checks.known("states", states, STATES)
+    checks.known("prediction", prediction, PREDICTIONS)
     basis, phi = CONSTANT, None
     if condition is not None:
         values = checked(condition, paths.size)
@@ -129,7 +135,7 @@ def regress(
         window=None if window is None else checks.whole("window", window),
         ridge=checks.real("ridge", ridge, above=0),
         rounds=checks.whole("rounds", rounds, least=0),
-        robust=judge == "median", own=states == "own",
+        robust=judge == "median", own=states == "own", prediction=prediction,
         batch_size=checks.whole("batch_size", batch_size),
     )  # fmt: skip
     found = rows.fit(_times(times, paths), prior)
@@ -154,6 +160,7 @@ class Rows(NamedTuple):
     """Whether the median is what counts."""
     own: bool = True
     """Whether features are taken at the solver's own states."""
+    prediction: str = "data"
     batch_size: int = 64
 
     def fit(
@@ -174,7 +181,7 @@ class Rows(NamedTuple):
             moved: at least 1.
         """
         paths, n = self.paths, len(times) - 1
-        columns = Columns(times, self._nodes(times), self.window)
+        columns = Columns(times, self._nodes(times), self.window, self.prediction)
         starts = columns.weights_of(_prior(prior, times, self.schedule))
         phi = np.ones((paths.size, 1)) if self.phi is None else self.phi
         if like is None:
@@ -216,6 +223,12 @@ class Rows(NamedTuple):
             raise ValueError(
                 "the schedule is singular at one of the times; end before it."
             )
+        dense = self.window is None
+        if dense and self.prediction == "noise" and nodes.alpha[0] == 0:
+            raise ValueError(
+                "where alpha = 0 at the start the noise prediction is x_0 itself; use "
+                'prediction="data".'
+            )
         return nodes
 
     def _products(self) -> Products:
@@ -229,7 +242,8 @@ class Rows(NamedTuple):
         u = _velocities(self.field, t, state, self.paths, self.batch_size)
         products.add(f"x{i}", state)
         products.add(f"u{i}", u)
-        products.add(f"D{i}", columns.nodes[i].data(state, u).astype(state.dtype))
+        made = columns.prediction(i, state, u).astype(state.dtype)
+        products.add(f"{columns.letter}{i}", made)
 
 
 def _velocities(
@@ -273,12 +287,18 @@ def _prior(prior: Solver | None, times: np.ndarray, schedule: Schedule) -> Solve
     return found
 
 
+@jax.jit
+def _read(paths: Paths, t: jax.Array) -> jax.Array:
+    """States at a time that is an argument of one program."""
+    return at(paths, t)[0]
+
+
 def _exact(paths: Paths, t: float) -> np.ndarray:
     """Exact states at one time, (N, *shape)."""
     if abs(t - float(paths.end)) <= 1e-6:
         return np.asarray(paths.x1)
     if paths.slopes is not None:
-        return np.asarray(at(paths, t)[0])
+        return np.asarray(_read(paths._replace(stats=None), t))
     knots = np.zeros(0) if paths.knots is None else np.asarray(paths.knots, np.float64)
     gaps = np.abs(knots - t)
     if not knots.size or gaps.min() > 1e-6:

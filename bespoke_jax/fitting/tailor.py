@@ -22,7 +22,7 @@ from typing import Any, overload
 import jax
 import numpy as np
 
-from bespoke_jax import fields
+from bespoke_jax import fields, grids
 from bespoke_jax.core import checks
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.budget import Budget
@@ -43,7 +43,7 @@ from bespoke_jax.fitting.conditions import (
     evenly,
 )
 from bespoke_jax.fitting.data import Data
-from bespoke_jax.fitting.effort import EFFORTS
+from bespoke_jax.fitting.effort import EFFORTS, starts_for
 from bespoke_jax.fitting.journal import Journal
 from bespoke_jax.fitting.problem import Problem
 from bespoke_jax.fitting.recipe import Recipe, budgets
@@ -52,8 +52,11 @@ from bespoke_jax.fitting.splits import three_way
 from bespoke_jax.fitting.tailored import Tailored, TailoredSet
 from bespoke_jax.fitting.times import Maker
 from bespoke_jax.fitting.truth import Flow, ground_truth
+from bespoke_jax.grids import OptimalSteps, Profile
 from bespoke_jax.reference.paths import Paths, take
 from bespoke_jax.schedules import CondOT
+
+_MEASURED = 32  # paths that grids are measured on
 
 
 @overload
@@ -157,8 +160,9 @@ def tailor(
             worse than that solver on the choosing paths).
         judge: "mean" or "median" of the per-sample RMS errors, what is to be small.
         effort: "seconds", regression alone on a few dozen paths, or "best". What it
-            spends on each budget, beyond the ground truth, is bounded (2,500
-            evaluations; 3,700 solves) unless `evaluations` or `seconds` is given.
+            spends on each budget, beyond the ground truth, is bounded (`EFFORTS`: 2,500
+            evaluations; 3,700 solves up to 8 NFE, 79,000 evaluations above) unless
+            `evaluations` or `seconds` is given.
         validation: fraction of the paths that choose among iterates, or other Paths.
         test: fraction of the paths that choose nothing and give the scores reported, or
             other Paths.
@@ -278,24 +282,39 @@ def _each(
     recipe, budget = problem.recipe, problem.budget
     free = budget.bounded or math.isfinite(budget.seconds)
     below: list[Tailored] = []
+    profiles = _profiles(flow, parts.training.paths)
     for place, nfe in enumerate(recipe.nfe):
         level, share = EFFORTS[recipe.effort], nfe / sum(recipe.nfe[place:])
-        most = math.inf if free else min(level.evaluations, level.solves * nfe)
+        most = share * budget.left if free else level.most(nfe)
         left = share * (budget.seconds - budget.elapsed)
         mine = [one for one in starts if one.nfe <= nfe]
         mine += [one.solver for one in below if isinstance(one.solver, Solver)]
         found, dropped = candidates(
-            _family(flow, nfe), flow.path, nfe, flow.interval, mine
-        )
-        makers = list(times.makers(flow.path, flow.interval, _neighbours(below)))
+            _family(flow, nfe), flow.path, nfe, flow.interval, mine, profiles,
+            most=starts_for(most / nfe) + len(mine),
+        )  # fmt: skip
+        measured = {name: one.grid for name, one in profiles.items()}
+        near = measured | _neighbours(below)
+        makers = list(times.makers(flow.path, flow.interval, near))
         if nfe > 1 and paths.slopes is None:
             reason = "the paths have end points alone; solve with dense=True"
             dropped, makers = [*dropped, Dropped("regressions", reason)], []
         own = problem._replace(family=_family(flow, nfe), nfe=nfe)
-        with budget.share(min(most, share * budget.left), left):
+        with budget.share(most, left):
             made = search(own, flow.path, parts, paths, found, dropped, makers)
         below = [made]
         yield made
+
+
+def _profiles(flow: Flow, paths: Paths) -> dict[str, Profile | OptimalSteps]:
+    """Grids measured on the first paths, where they are dense."""
+    if paths.slopes is None:
+        return {}
+    few = take(paths, slice(0, min(_MEASURED, paths.size)))
+    return {
+        "acceleration": grids.profile(few),
+        "optimal": grids.optimal_steps(few, schedule=flow.path),
+    }
 
 
 def _neighbours(below: Sequence[Tailored]) -> dict[str, Maker]:

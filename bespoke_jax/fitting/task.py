@@ -20,7 +20,8 @@ from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver, validate
 from bespoke_jax.core.types import Theta
 from bespoke_jax.families import Family
-from bespoke_jax.fitting import identity, losses
+from bespoke_jax.fitting import identity, joint, losses
+from bespoke_jax.fitting.joint import Fittable
 from bespoke_jax.fitting.splits import Split
 from bespoke_jax.reference.paths import Paths, take
 
@@ -62,23 +63,28 @@ class Options(NamedTuple):
 class Task(NamedTuple):
     """What stays the same from the first iteration to the last."""
 
-    family: Family
+    family: Fittable
     field: VelocityField
     options: Options
     parts: Split
     key: jax.Array
     nfe: int
+    """Network evaluations of a sample by every solver that is fitted."""
     price: int
     """Network evaluations of one iteration."""
 
     def score(self, theta: Theta, paths: Paths) -> float:
-        """Mean RMSE of a solver on paths."""
+        """Mean RMSE of a solver on paths; of several their geometric mean."""
         whole = (paths.x0, paths.x1, paths.c)
-        each = [
-            np.asarray(_errors(self.family, theta, self.field, *batch))[: stop - start]
-            for start, stop, batch in batches(whole, self._even(paths.size))
-        ]
-        return float(np.mean(np.concatenate(each).astype(np.float64)))
+
+        def mean(family: Family) -> float:
+            each = [
+                np.asarray(_errors(family, theta, self.field, *batch))[: stop - start]
+                for start, stop, batch in batches(whole, self._even(paths.size))
+            ]
+            return float(np.mean(np.concatenate(each).astype(np.float64)))
+
+        return joint.score([mean(family) for family in joint.members(self.family)])
 
     def score_price(self, paths: Paths) -> int:
         """Evaluations of `score`, the filling up of the last batch included."""
@@ -91,7 +97,7 @@ class Task(NamedTuple):
 
 
 def planned(
-    family: Family,
+    family: Fittable,
     field: VelocityField,
     options: Options,
     parts: Split,
@@ -104,7 +110,7 @@ def planned(
 
     Args:
         theta: iterate 0.
-        nfe: network evaluations of the family's solvers.
+        nfe: network evaluations of a sample by every solver that is fitted.
         budget: what pays; where it is bounded the price must be known.
 
     Raises:
@@ -117,8 +123,10 @@ def planned(
     return Task(family, as_field(field), options, parts, key, nfe, price)
 
 
-def starting(family: Family, start: object, paths: Paths) -> tuple[Theta, Solver]:
-    """theta of iterate 0 and its solver, which runs over the interval of the paths."""
+def starting(
+    family: Fittable, start: object, paths: Paths
+) -> tuple[Theta, tuple[Solver, ...]]:
+    """theta of iterate 0 and its solvers, which run over the interval of the paths."""
     base = family.init()
     if start is None:
         theta = base
@@ -133,22 +141,23 @@ def starting(family: Family, start: object, paths: Paths) -> tuple[Theta, Solver
             )
         theta = jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), start, base)
     try:
-        solver = validate(jax.device_get(family.build(theta)))
+        built = [member.build(theta) for member in joint.members(family)]
+        solvers = tuple(map(validate, jax.device_get(built)))
     except ValueError as error:
         raise ValueError(f"the start is no usable solver: {error}") from None
     interval = [float(paths.start), float(paths.end)]
-    own = [float(solver.t[0]), float(solver.end)]
+    own = [float(solvers[0].t[0]), float(solvers[0].end)]
     if not np.allclose(own, interval, rtol=0, atol=1e-6):
         raise ValueError(
             f"{family.name} runs from {own[0]:g} to {own[1]:g}, the paths from "
             f"{interval[0]:g} to {interval[1]:g}; give the family the start and end of "
             "the paths."
         )
-    return theta, solver
+    return theta, solvers
 
 
 def _price(
-    family: Family, options: Options, theta: Theta, training: Paths, bounded: bool
+    family: Fittable, options: Options, theta: Theta, training: Paths, bounded: bool
 ) -> int:
     """Network evaluations of one iteration."""
     loss, size = options.loss, options.batch_size
@@ -184,7 +193,7 @@ def pay_checks(task: Task, budget: Budget, paths: Paths, *, probed: bool) -> Non
 
 
 def iteration_passes(
-    family: Family,
+    family: Fittable,
     loss: losses.Loss,
     theta: Theta,
     training: Paths,
@@ -197,12 +206,14 @@ def iteration_passes(
 
 
 @functools.lru_cache(maxsize=64)
-def _passes(family: Family, loss: losses.Loss, leaves: tuple, structure: Any) -> Passes:
+def _passes(
+    family: Fittable, loss: losses.Loss, leaves: tuple, structure: Any
+) -> Passes:
     theta, batch = jax.tree.unflatten(structure, leaves)
 
     def both(field, theta, paths):
-        objective = lambda theta: loss(family, theta, field, paths)
-        return jax.value_and_grad(objective)(theta)
+        value = lambda theta: joint.objective(loss, family, theta, field, paths)
+        return jax.value_and_grad(value)(theta)
 
     return passes(both, batch.x0, theta, batch)
 

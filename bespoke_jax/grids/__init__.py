@@ -11,7 +11,14 @@ parameter.
 `explicit`, `from_sigmas` and `from_timesteps` read lists. `resolve` turns what a
 solver's `grid=` argument accepts into times, for every solver and family alike; a
 `Layout` carries such a grid with its schedule, start and end.
+
+`profile` and `optimal_steps` measure exact paths and make grids of any number of steps
+from them; they are imported when first used (PEP 562), for ground truth needs more than
+grids do.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from bespoke_jax.grids.checks import MOST_STEPS as MOST_STEPS
 from bespoke_jax.grids.layout import Layout as Layout
@@ -30,3 +37,28 @@ from bespoke_jax.grids.resolving import NAMES as NAMES
 from bespoke_jax.grids.resolving import REACH as REACH
 from bespoke_jax.grids.resolving import GridLike as GridLike
 from bespoke_jax.grids.resolving import resolve as resolve
+
+if TYPE_CHECKING:
+    from bespoke_jax.grids.density import Profile as Profile
+    from bespoke_jax.grids.density import profile as profile
+    from bespoke_jax.grids.optimal import OptimalSteps as OptimalSteps
+    from bespoke_jax.grids.optimal import optimal_steps as optimal_steps
+
+_HOMES = {
+    "OptimalSteps": "optimal",
+    "Profile": "density",
+    "optimal_steps": "optimal",
+    "profile": "density",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

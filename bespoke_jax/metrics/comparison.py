@@ -37,7 +37,8 @@ def compare(
 
     Args:
         model: the model.
-        solvers: name to solvers of different NFE.
+        solvers: name to solvers of different NFE; on grids that are measured, too
+            (`grids.profile`, `grids.optimal_steps` of other noises' paths).
         count: number of noises.
         key: source of the noises, which should be those of no fit.
         batch_size, keep, seed, progress: as for `work_precision`.

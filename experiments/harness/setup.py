@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
@@ -89,6 +89,7 @@ def solved(
     )
 
 
+@overload
 def fitted(
     setup: Setup,
     field: VelocityField,
@@ -100,7 +101,32 @@ def fitted(
     start: bj.Solver | None = None,
     effort: float = 1.0,
     learning: float = 1.0,
-) -> bj.Fitted:
+) -> bj.Fitted: ...
+@overload
+def fitted(
+    setup: Setup,
+    field: VelocityField,
+    truth: Truth,
+    family: bj.families.Joint,
+    name: str,
+    *,
+    loss: Callable[..., jax.Array] = DIRECT,
+    start: bj.Solver | None = None,
+    effort: float = 1.0,
+    learning: float = 1.0,
+) -> bj.FittedJoint: ...
+def fitted(
+    setup: Setup,
+    field: VelocityField,
+    truth: Truth,
+    family: bj.families.Family | bj.families.Joint,
+    name: str,
+    *,
+    loss: Callable[..., jax.Array] = DIRECT,
+    start: bj.Solver | None = None,
+    effort: float = 1.0,
+    learning: float = 1.0,
+) -> bj.Fitted | bj.FittedJoint:
     """A fit kept under `name`: Adam, selected on the validation paths.
 
     `effort` multiplies the iterations, `learning` the learning rate of the set-up.
@@ -140,7 +166,7 @@ def tailored(
     )
 
 
-def spent(fitted: bj.Fitted) -> np.ndarray:
+def spent(fitted: bj.Fitted | bj.FittedJoint) -> np.ndarray:
     """Network evaluations of a fit and its validations at each of them after the start.
 
     Without those of the ground truth, of checks and of the report on the test noises.

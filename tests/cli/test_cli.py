@@ -265,6 +265,18 @@ def test_the_console_script_is_quick_to_help():
 
 
 @pytest.mark.slow
+def test_compare_measures_grids(folder):
+    """Grids of exact paths are those of `grids`, and are named in the table."""
+    line = f"compare --model {MODEL} --solvers euler:acceleration unipc:optimal euler"
+    assert main([*line.split(), "--nfe", "3", "4", "--n", "8", "--out", "seen"]) == 0
+    rows = json.loads((folder / "seen" / "table.json").read_text())
+    found = {(row["solver"], row["nfe"]): row["rmse_mean"] for row in rows}
+    assert len(found) == 6
+    for nfe in (3, 4):
+        assert found["euler:acceleration", nfe] < found["euler", nfe]
+
+
+@pytest.mark.slow
 def test_fit_then_compare(folder, capsys):
     """A fitted card beats its base on new noises, and says what it cost."""
     fit = f"fit --model {MODEL} --nfe 4 --iterations 150 --paths 128 --lr 1e-2"

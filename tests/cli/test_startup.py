@@ -69,6 +69,7 @@ def test_no_heavy_import_where_nothing_is_computed(line, code, says, tmp_path):
     assert imported == []
 
 
+@pytest.mark.slow
 def test_what_computes_imports_jax(tmp_path):
     """The test above would see it."""
     line = "sample euler --nfe 2 --n 2 --model fm_ot --no-progress"

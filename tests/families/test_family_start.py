@@ -147,6 +147,7 @@ def family_start(old, new):
     return START
 
 
+@pytest.mark.slow
 def test_a_path_that_starts_later_still_is_stretched():
     """VP at t = 0 has a higher SNR than CondOT at 1e-4: consistent all the same."""
     start = 1e-4

@@ -106,6 +106,7 @@ def test_times_are_ordered_for_any_theta(size):
         assert np.all(np.diff(t) >= 0) and (size > 1 or np.all(np.diff(t) > 0))
 
 
+@pytest.mark.slow
 def test_fitting_the_times_lowers_the_error():
     fitted = bj.fit(
         FAMILY, FIELD, PATHS, key=jax.random.key(0), loss=losses.mse, batch_size=16,

@@ -103,6 +103,7 @@ def test_levels_are_jumps_where_the_field_really_jumps():
         np.testing.assert_allclose(below - above, X[:1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_there_is_a_jump_at_the_jumps_and_none_between():
     """The field itself, on a fine grid, is discontinuous where it says so."""
     inner = fields.guide(lambda t, x: x, lambda t, x: 0 * x, 1.0, interval=(0.2, 0.7))

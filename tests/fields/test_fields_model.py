@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import pytest
 from field_cases import T, X, close
 from flax import linen, nnx
+from marks import slowly
 
 import bespoke_jax as bj
 from bespoke_jax import fields, schedules
@@ -110,7 +111,7 @@ def nnx_network(seed):
     return fields.from_flax(SmallNnx(nnx.Rngs(seed)))
 
 
-@pytest.mark.parametrize("make", [linen_network, nnx_network])
+@pytest.mark.parametrize("make", [slowly(linen_network), nnx_network])
 def test_new_weights_do_not_recompile(make):
     chex.clear_trace_counter()
     run = jax.jit(chex.assert_max_traces(lambda field, t, x: field(t, x), n=1))
@@ -133,6 +134,7 @@ def test_nnx_is_called_with_its_weights():
     close(fields.from_flax(module)(T, X), module(X, T), atol=1e-15)
 
 
+@pytest.mark.slow
 def test_bfloat16_network_serves_float32_states():
     x = X.astype(jnp.float32)
     module, variables = small(0, x, dtype=jnp.bfloat16)

@@ -33,6 +33,7 @@ def test_threshold_clips_the_data_prediction_and_keeps_the_path(schedule):
     close(alpha * got + sigma * eps, x, atol=1e-9 * float(jnp.abs(x).max()))
 
 
+@pytest.mark.slow
 def test_threshold_at_the_data_end():
     field = fields.threshold(lambda t, x: 3 * x, schedules.CondOT(), maximum=0.1)
     close(field(1.0, X), 3 * X, atol=0)

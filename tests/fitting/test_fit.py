@@ -170,6 +170,7 @@ def test_another_run_in_the_same_directory_is_refused(tmp_path):
         fit(directory=tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_other_weights_do_not_compile_again():
     chex.clear_trace_counter()
     # One to count its evaluations, one to compile.
@@ -258,6 +259,7 @@ def test_a_start_with_a_bad_score_is_never_mixed_up_with_an_iterate(row, score):
     assert fitted.rmse == pytest.approx(error(fitted.solver, slice(64, 80)), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_no_finite_score_at_all_is_told():
     with pytest.raises(ValueError, match="neither the start nor any of 0 iterations"):
         bj.fit(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import chex
@@ -23,9 +24,13 @@ FIELD = field(SCHEDULE, GAUSSIAN)
 FAMILY = bj.families.scale_time(2, end=END)
 
 
-def solved(x0=None, u=FIELD):
-    """The ground truth, solved for now."""
-    x0 = jax.random.normal(jax.random.key(3), (40, 2)) if x0 is None else x0
+@cache
+def truth():
+    """The ground truth of the fits in this process."""
+    return solved(jax.random.normal(jax.random.key(3), (40, 2)))
+
+
+def solved(x0, u=FIELD):
     return bj.reference.solve(u, x0, end=END, progress=False)
 
 
@@ -34,7 +39,7 @@ def fit(directory, paths=None, **options):
         "key": jax.random.key(0), "optimizer": optax.adam(1e-2), "iterations": 50,
         "batch_size": 8, "validate_every": 10, "progress": False,
     }  # fmt: skip
-    paths = solved() if paths is None else paths
+    paths = truth() if paths is None else paths
     return bj.fit(FAMILY, FIELD, paths, directory=directory, **{**settings, **options})
 
 
@@ -48,7 +53,7 @@ def numbers(fitted):
 @pytest.mark.slow
 def test_the_same_noises_are_the_same_run_however_exact_their_ends(tmp_path):
     """Solved again elsewhere, the last digits of the truth are others."""
-    paths = solved()
+    paths = truth()
     fitted = fit(tmp_path, paths)
     jitter = 1 + 1e-6 * jax.random.normal(jax.random.key(0), paths.x1.shape)
     again = fit(tmp_path, paths._replace(x1=paths.x1 * jitter))
@@ -58,7 +63,7 @@ def test_the_same_noises_are_the_same_run_however_exact_their_ends(tmp_path):
 @pytest.mark.slow
 def test_a_fit_that_time_cut_short_goes_on(tmp_path, monkeypatch):
     """To the same last state; its scores are those of what it returns."""
-    paths, whole = solved(), fit(None)
+    paths, whole = truth(), fit(None)
     left = iter([1, 7, 0])  # iterations that time allows
     with monkeypatch.context() as patch:
         patch.setattr(descent._Clock, "fits", lambda clock, scores: next(left))
@@ -73,6 +78,7 @@ def test_a_fit_that_time_cut_short_goes_on(tmp_path, monkeypatch):
     assert rest.rmse == pytest.approx(error, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -83,7 +89,7 @@ def test_a_fit_that_time_cut_short_goes_on(tmp_path, monkeypatch):
     ],
 )
 def test_other_paths_are_another_run(tmp_path, change, word):
-    paths = solved()
+    paths = truth()
     fit(tmp_path, paths, iterations=10)
     with pytest.raises(ValueError, match=f"holds another run .*{word}"):
         bj.fit(
@@ -105,14 +111,15 @@ def test_other_paths_are_another_run(tmp_path, change, word):
     ],
 )
 def test_other_options_are_another_run(tmp_path, options, word):
-    paths = solved()
+    paths = truth()
     fit(tmp_path, paths, iterations=10)
     with pytest.raises(ValueError, match=f"holds another run .{word}"):
         fit(tmp_path, paths, **{"iterations": 10, **options})
 
 
+@pytest.mark.slow
 def test_another_field_is_another_run(tmp_path):
-    paths = solved()
+    paths = truth()
     fit(tmp_path, paths, iterations=10)
     for other in (lambda t, x: 1.02 * FIELD(t, x), lambda t, x: -FIELD(t, x)):
         with pytest.raises(ValueError, match="holds another run .field"):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import quick_are
 from oracles import GAUSSIAN, Mixture, field, gaussian_paths, random_mixture
 
 import bespoke_jax as bj
@@ -39,7 +40,7 @@ def fresh():
     return truth(256, seed=1)[1]
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", quick_are((2,), (2, 3, 5)))
 def test_one_gaussian_is_exact_from_two_evaluations(n):
     """x_t is affine in the constant y of its path: two directions span the flow."""
     u = field(VP, GAUSSIAN)
@@ -70,6 +71,7 @@ def test_data_of_one_point_give_consistent_rows(name, window):
     assert error(field(VP, other), solver, elsewhere) < 1e-5
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_qr(few):
     """Without weights and ridge, the last row is numpy's least-squares solution."""
     u, paths = few
@@ -84,6 +86,7 @@ def test_rows_are_those_of_qr(few):
     np.testing.assert_allclose(F @ np.append(a[-1], b[-1]), F @ want, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_further_column_never_raises_the_training_error(few):
     u, paths = few
     x0, x1 = np.asarray(paths.x0), np.asarray(paths.x1)
@@ -115,6 +118,7 @@ def test_reweighting_lowers_the_mean_error():
     assert np.mean(mean) < np.mean(square) and np.mean(mean**2) > np.mean(square**2)
 
 
+@pytest.mark.slow
 def test_batches_do_not_matter(few):
     u, paths = few
     options = {"times": grid(5), "schedule": VP}
@@ -123,6 +127,7 @@ def test_batches_do_not_matter(few):
     chex.assert_trees_all_close(bj.canonical(cut), bj.canonical(one), rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [None, 2])
 def test_better_than_every_training_free_solver_on_its_grid(few, fresh, window):
     u, paths = few
@@ -140,6 +145,7 @@ def test_better_than_every_training_free_solver_on_its_grid(few, fresh, window):
         assert error(u, fitted, fresh) < 0.8 * best
 
 
+@pytest.mark.slow
 def test_own_states_correct_what_came_before(few, fresh):
     """At equal cost, features on the exact path (OLSS) leave a larger error."""
     u, paths = few
@@ -149,6 +155,7 @@ def test_own_states_correct_what_came_before(few, fresh):
     assert error(u, own, fresh) < error(u, exact, fresh)
 
 
+@pytest.mark.slow
 def test_states_at_the_times_are_enough(few):
     u, paths = few
     times = grid(4)
@@ -181,7 +188,7 @@ def test_states_at_the_times_are_enough(few):
         ),
     ],
 )  # fmt: skip
-def test_wrong_arguments_are_refused(few, options, words):
-    u, paths = few
+def test_wrong_arguments_are_refused(options, words):
+    u, paths = field(VP, GAUSSIAN), gaussian_paths(VP, GAUSSIAN, 12, END)
     with pytest.raises(ValueError, match=words):
         bj.regress(u, paths, **{"times": grid(4), "schedule": VP, **options})

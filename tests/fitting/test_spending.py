@@ -70,6 +70,7 @@ def test_loops_branches_and_maps_are_counted():
     assert passes(timed, x, x) == (5 * 2 * 8 + 3 * 8, 0, False)
 
 
+@pytest.mark.slow
 def test_an_adaptive_loss_says_so():
     online = partial(losses.lte, online=True)
     gradient = lambda u, theta, paths: jax.value_and_grad(
@@ -114,6 +115,7 @@ def test_scores_come_in_batches_with_little_filling_up():
     assert last == first + 3 * ROWS + 18 * 4
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept_and_the_least_is_told():
     with pytest.raises(TooLittle, match="evaluations=100 is too little") as refused:
         fit(evaluations=100)
@@ -140,6 +142,7 @@ def test_a_budget_only_cuts_the_run_short():
     assert short.evaluations == whole.history.evaluations[2] + 40
 
 
+@pytest.mark.slow
 def test_seconds_are_kept():
     fit(iterations=5)  # compiled
     began = time.perf_counter()

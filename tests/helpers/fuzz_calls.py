@@ -96,11 +96,17 @@ def solving() -> dict:
 
 def fitting() -> dict:
     key = jax.random.key(0)
+    curve = bj.families.curve(2, end=END)
     return {
         "fit": (
             bj.fit,
             dict(family=family(), field=field, paths=paths(), key=key, iterations=2,
                  batch_size=4, validation=0.2, validate_every=1, **QUIET),
+        ),
+        "fit.joint": (
+            bj.fit,
+            dict(family=curve.over((1, 2)), field=field, paths=paths(), key=key,
+                 loss=bj.losses.rmse, start=None, iterations=1, batch_size=4, **QUIET),
         ),
         "fit.scores": (
             bj.fit,
@@ -116,6 +122,11 @@ def fitting() -> dict:
                  schedule=VP, window=2, prior=None, ridge=1e-8, rounds=1,
                  states="own", batch_size=5),
         ),
+        "olss": (
+            bj.olss,
+            dict(field=field, paths=paths(), nfe=2, schedule=VP, ridge=1e-8,
+                 teacher=[0.0, 0.3, 0.6, END], prediction="noise", batch_size=5),
+        ),
         "tailor": (
             bj.tailor,
             dict(field=field, x0=paths(), nfe=2, key=key, schedule=VP, judge="mean",
@@ -130,6 +141,10 @@ def fitting() -> dict:
             bj.families.timesteps,
             dict(constructor=on_grid, grid=np.array([0.0, 0.4, 0.9]), name=None),
         ),
+        "families.curve": (bj.families.curve, dict(degree=3, base="midpoint", **ENDS)),
+        "curve.init": (curve.init, dict(start=None)),
+        "curve.at": (curve.at, dict(steps=2)),
+        "curve.over": (curve.over, dict(steps=(1, 2))),
         "from_path": (
             bj.families.from_path,
             dict(family=family(), time=lambda r: END * r, scale=lambda r: 1 + r),
@@ -341,6 +356,18 @@ def schedules_and_grids() -> dict:
         "from_timesteps": (
             grids.from_timesteps,
             dict(timesteps=[2, 1, 0], levels=3, scale=None, end=1.0),
+        ),
+        "profile": (
+            grids.profile, dict(paths=paths(), kind="rotation", power=1.0)
+        ),
+        "profile.grid": (grids.profile(paths()).grid, dict(nfe=3)),
+        "profile.call": (grids.profile(paths()), dict(n=3, end=0.9, start=0.1)),
+        "optimal_steps": (
+            grids.optimal_steps,
+            dict(paths=paths(), schedule=VP, times=[0.0, 0.3, 0.6, END]),
+        ),
+        "optimal_steps.call": (
+            grids.optimal_steps(paths()), dict(n=3, end=0.9, start=0.1)
         ),
         "resolve.start": (
             grids.resolve,

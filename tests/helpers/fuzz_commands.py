@@ -56,8 +56,8 @@ FLAGS = {
     "--schedule": ["VP", "CondOT", "vp", "x"],
     "--end": ["0.9", "0", "1", "2", "nan", "x"],
     "--start": ["0", "0.5", "-3", "2", "nan", "x"],
-    "--solvers": [*CARDS, *GOOD, "euler", "unipc:quadratic", "unipc:x", "eulr",
-                  "no.json", "kept.json", "x.json:y", ""],
+    "--solvers": [*CARDS, *GOOD, "euler", "unipc:quadratic", "unipc:x",
+                  "euler:optimal", "eulr", "no.json", "kept.json", "x.json:y", ""],
 }  # fmt: skip
 COMMANDS = {
     "tailor": ("--model", "--nfe", "--paths", "--evaluations", "--seconds", "--out",

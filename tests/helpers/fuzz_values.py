@@ -62,7 +62,8 @@ POOLS = {
     "x0": BAD_ARRAYS, "x": BAD_ARRAYS, "y": BAD_ARRAYS, "paths": BAD_PATHS,
     "schedule": BAD_SCHEDULES, "old": BAD_SCHEDULES, "new": BAD_SCHEDULES,
     "base": BAD_SCHEDULES + BAD_NAMES, "key": BAD_KEYS, "grid": BAD_GRIDS,
-    "times": BAD_GRIDS, "kind": BAD_NAMES, "time": BAD_NAMES, "order": BAD_NAMES,
+    "times": BAD_GRIDS, "teacher": BAD_GRIDS, "prediction": BAD_NAMES,
+    "kind": BAD_NAMES, "time": BAD_NAMES, "order": BAD_NAMES,
     "judge": BAD_NAMES, "learn": BAD_NAMES, "name": BAD_NAMES, "model": BAD_NAMES,
     "path": [
         None, 3, "", "deep/folder/x.json", ".", "broken.json", "binary.json", "\0",

@@ -39,7 +39,7 @@ def gaussian_flow(schedule, mixture: Mixture, x, start, end):
 def gaussian_paths(schedule, mixture: Mixture, size: int, end: float, knots: int = 257):
     """Paths of the closed-form flow, dense enough for the interpolation to be exact."""
     x0 = jax.random.normal(jax.random.key(0), (size, mixture.mu.shape[1]))
-    times = jnp.linspace(0.0, end, knots)
+    times = jnp.asarray(np.linspace(0.0, end, knots))
 
     @jax.jit
     def solve(u, times):

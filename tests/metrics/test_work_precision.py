@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import slowly
 
 from bespoke_jax import metrics, sample, solvers
 from bespoke_jax.reference.paths import Paths
 
-X0 = jnp.asarray(np.random.default_rng(0).standard_normal((5, 3)))
+X0 = np.random.default_rng(0).standard_normal((5, 3))
 
 
 def growth(t, x, c=None):
@@ -19,7 +20,9 @@ def growth(t, x, c=None):
 def along(states, velocities, end=1.0, knots=257) -> Paths:
     """Paths with given functions of time for states and velocities."""
     t = np.linspace(0, end, knots)
-    x, v = (jnp.stack([f(s) for s in t], axis=1) for f in (states, velocities))
+    x, v = (
+        jnp.asarray(np.stack([f(s) for s in t], axis=1)) for f in (states, velocities)
+    )
     return Paths(x[:, 0], x[:, -1], None, t, x, v, end)
 
 
@@ -54,6 +57,7 @@ def test_errors_are_those_of_the_solver_however_batched():
     assert row["flip_rate"] == points[0].rmse.flip_rate
 
 
+@pytest.mark.slow
 def test_nfe_is_the_number_of_network_calls():
     calls = []
 
@@ -100,7 +104,7 @@ def test_what_cannot_be_compared_is_refused():
         compare({"euler": solvers.euler(steps=1)}, repeats=0)
 
 
-@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("steps", [1, slowly(5)])
 def test_step_errors_of_euler_on_an_exponential(steps):
     found = metrics.step_errors(growth, solvers.euler(steps=steps), EXPONENTIAL)
     t, h = np.arange(1, steps + 1) / steps, 1 / steps
@@ -126,6 +130,7 @@ def test_step_errors_show_the_orders_of_stage_and_step():
     np.testing.assert_allclose(np.log2(ratios[0] / ratios[1]), [2, 3], atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_multistep_row_reads_the_exact_past():
     """Adams-Bashforth of order 2 errs by 5/12 h^3 x''' in each row after the first."""
     n = 64

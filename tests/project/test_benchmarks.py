@@ -48,6 +48,7 @@ def noise(model, batch=BATCH):
     return bj.model.noise(model, jax.random.key(1), batch)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["midpoint", "dense"])
 def test_a_solve_costs_little_more_than_its_calls(name):
     model = small_model()
@@ -59,6 +60,7 @@ def test_a_solve_costs_little_more_than_its_calls(name):
     assert any(median <= 1.35 for median in attempts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", programs.PROGRAMS)
 def test_the_network_is_traced_once_at_any_nfe(kind):
     model = small_model(width=4)
@@ -68,10 +70,8 @@ def test_the_network_is_traced_once_at_any_nfe(kind):
         assert compiling.traces(program, model.field, solver, x0) == 1
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["solve", pytest.param("gradient, recomputing", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["solve", "gradient, recomputing"])
 def test_compile_time_does_not_grow_with_nfe(kind):
     model = small_model(width=16, depth=4)
     x0, spent = noise(model, 4), {4: [], 64: []}
@@ -86,9 +86,8 @@ def test_compile_time_does_not_grow_with_nfe(kind):
     assert min(spent[64]) <= 2 * min(spent[4])  # unrolled: about ten times
 
 
-@pytest.mark.parametrize(
-    "name", ["midpoint", pytest.param("unipc", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["midpoint", "unipc"])
 def test_recomputing_keeps_the_memory_of_a_gradient_flat(name):
     model = small_model(depth=4)
     x0 = noise(model)
@@ -123,6 +122,7 @@ def test_works_are_timed_in_turn_and_each_as_often():
     assert all(column.shape == (2,) for column in spent.values())
 
 
+@pytest.mark.slow
 def test_the_transformer_is_as_large_as_said_and_not_trivial():
     def parameters(depth):
         network, x = dit.DiT(depth=depth), jnp.zeros((1, 32, 32, 4))

@@ -33,6 +33,7 @@ def test_wrong_inputs_are_answered_by_one_sentence():
     )
 
 
+@pytest.mark.slow
 def test_the_generator_covers_the_public_functions():
     tried = {call[0] for call in fuzz_calls.calls().values()}
     missing = []

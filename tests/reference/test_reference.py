@@ -46,6 +46,7 @@ def test_dense_states_follow_the_path_between_knots(paths):
     chex.assert_trees_all_equal(paths.states[:, 0], X0)
 
 
+@pytest.mark.slow
 def test_slopes_are_the_field_at_the_knots(paths):
     want = jax.vmap(FIELD, (0, 1), 1)(paths.knots, paths.states)
     chex.assert_trees_all_close(paths.slopes, want, atol=1e-10)
@@ -91,6 +92,7 @@ def test_batching_changes_nothing(paths):
     assert small.stats.nfe_mean == paths.stats.nfe_mean
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_is_bitwise_the_same(tmp_path, paths, monkeypatch):
     original, batches = pipeline.slopes_at, []
 
@@ -117,6 +119,7 @@ def test_interrupted_and_resumed_is_bitwise_the_same(tmp_path, paths, monkeypatc
         solve(rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_split_and_take(paths):
     first, last = split(paths, 0.25)
     assert (first.size, last.size) == (15, 5)

@@ -1,11 +1,14 @@
 """What is asked for is computed, and no more; other starts; the way back."""
 
+from functools import cache
+
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+from marks import slowly
 from reference_cases import DISCRETE, END, VP, exact_ends, noise_model, noises
 
 import bespoke_jax as bj
@@ -21,16 +24,17 @@ def _exact(t, x0=X0, start=0.0):
     return exact_ends(CONDOT, oracles.GAUSSIAN, x0, start, t)
 
 
-@pytest.fixture(scope="module")
-def three():
-    """Dense paths, end points, and states at given times."""
-    solve = lambda **options: bj.reference.solve(FIELD, X0, **TIGHT, **options)
-    return solve(), solve(dense=False), solve(times=[0.25, 0.5])
+@cache
+def solved(**options):
+    return bj.reference.solve(FIELD, X0, **TIGHT, **options)
+
+
+ENDS, SOME = {"dense": False}, {"times": (0.25, 0.5)}
 
 
 @pytest.mark.slow
-def test_end_points_cost_the_solves_and_the_certificate_alone(three):
-    dense, ends, some = three
+def test_end_points_cost_the_solves_and_the_certificate_alone():
+    dense, ends, some = solved(), solved(**ENDS), solved(**SOME)
     assert ends.knots is None and ends.states is None and ends.slopes is None
     chex.assert_trees_all_close(ends.x1, dense.x1, rtol=0, atol=1e-13)
     solves = 12 * ends.stats.nfe_mean
@@ -40,8 +44,8 @@ def test_end_points_cost_the_solves_and_the_certificate_alone(three):
     assert ends.certificate.interpolation is None
 
 
-def test_states_at_given_times_are_exact_there(three):
-    some = three[2]
+def test_states_at_given_times_are_exact_there():
+    some = solved(**SOME)
     np.testing.assert_array_equal(some.knots, [0.0, 0.25, 0.5, 1.0])
     assert some.slopes is None
     for k, t in enumerate(np.asarray(some.knots)):
@@ -52,10 +56,15 @@ def test_states_at_given_times_are_exact_there(three):
     assert first.knots is some.knots
 
 
-@pytest.mark.parametrize("which", [1, 2])
-def test_what_needs_dense_paths_says_so(three, which):
-    paths, family = three[which], bj.families.scale_time(2)
-    has = ["", "end points", "states at given times"][which]
+@pytest.mark.parametrize(
+    ("options", "has"),
+    [
+        slowly(ENDS, "end points"),
+        (SOME, "states at given times"),
+    ],
+)
+def test_what_needs_dense_paths_says_so(options, has):
+    paths, family = solved(**options), bj.families.scale_time(2)
     theta = family.init()
     readers = [
         lambda: at(paths, 0.5),
@@ -70,14 +79,16 @@ def test_what_needs_dense_paths_says_so(three, which):
             reader()
 
 
-def test_end_points_serve_what_reads_no_more(three):
-    ends, solver = three[1], bj.solvers.rk4(steps=4)
+@pytest.mark.slow
+def test_end_points_serve_what_reads_no_more():
+    ends, solver = solved(**ENDS), bj.solvers.rk4(steps=4)
     out = bj.sample(FIELD, solver, ends.x0)
     assert float(bj.metrics.rmse(out, ends.x1)) < 1e-3
     first, last = split(take(ends, np.arange(8)), 0.5)
     assert first.size == last.size == 4 and first.states is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.2, 0.6])
 def test_a_start_later_than_noise(start):
     x = _exact(start)

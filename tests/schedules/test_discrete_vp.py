@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import quick_are, slowly
 from oracles import GAUSSIAN, gaussian_flow, posterior_means
 
 import bespoke_jax as bj
@@ -31,7 +32,10 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+QUICK = ("linear-1000", "cosine-zero-1000")
+
+
+@pytest.fixture(scope="module", params=quick_are(QUICK, KINDS))
 def discrete(request):
     betas, N, zero = KINDS[request.param]
     path = DiscreteVP(betas(N))
@@ -104,6 +108,7 @@ def test_values_between_the_levels_are_those_of_the_definition(discrete):
     check(discrete)
 
 
+@pytest.mark.slow
 def test_host_and_device_take_the_side_of_the_data_at_every_joint():
     t = DDPM.joints
     assert t.shape == (999,) and np.all(np.diff(t) > 0) and 0 < t[0] < t[-1] < 1
@@ -202,7 +207,7 @@ def noise_of(alpha, sigma, x):
 
 
 @pytest.mark.parametrize("end", [1.0, None], ids=["to alpha 1", "to level 1"])
-@pytest.mark.parametrize("count", [10, 13, 1000])
+@pytest.mark.parametrize("count", [slowly(10), 13, slowly(1000)])
 @pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
 def test_ddim_at_integer_steps_is_the_float64_loop(x64, count, end):
     steps = np.round(np.linspace(999, 0, count)).astype(int)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from card_cases import one_card
+from marks import slowly
 from oracles import GAUSSIAN, field, gaussian_flow
 
 import bespoke_jax as bj
@@ -100,13 +101,22 @@ WRAPPED = [
 name = lambda s: f"{type(s).__name__}"
 
 
-@pytest.mark.parametrize("schedule", [*OWN, *WRAPPED, STEP, VP()], ids=name)
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *(Linear(), LogSNR(gamma), Scaled(Linear(), 3.0), Shifted(STEP, 3.0)),
+        *map(slowly, [OwnVP(), Exploding(), Bare(), *WRAPPED, STEP, VP()]),
+    ],
+    ids=name,
+)
 def test_own_and_wrapped_schedules_pass_the_check(schedule):
     assert schedules.check(schedule) is schedule
     assert isinstance(schedule, Schedule)
 
 
-@pytest.mark.parametrize(("own", "ours"), EQUAL, ids=name)
+@pytest.mark.parametrize(
+    ("own", "ours"), [EQUAL[0], slowly(*EQUAL[1]), EQUAL[2]], ids=name
+)
 def test_alpha_and_sigma_give_what_the_closed_forms_give(own, ours):
     host = schedules.on_host
     for method in ("__call__", "rates", "nsr", "log_snr"):
@@ -144,6 +154,7 @@ def test_numerical_inverses_on_the_host_in_jit_and_in_reverse(schedule):
         assert np.isnan(inverse(np.nan))
 
 
+@pytest.mark.slow
 def test_the_host_is_float64_also_without_x64_and_inside_a_trace():
     with jax.enable_x64(False):
         for schedule in (Linear(), Scaled(OwnVP(), 2.0)):
@@ -170,6 +181,7 @@ def test_every_solver_is_that_of_the_equal_closed_path(own, ours):
             np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-7, err_msg=solver)
 
 
+@pytest.mark.slow
 def test_fields_of_an_own_schedule_end_where_the_exact_flow_does():
     x0 = jax.random.normal(jax.random.key(0), (16, 2))
     for own in (Bare(), OwnVP(), LogSNR(gamma)):
@@ -307,12 +319,15 @@ def test_log_snr_is_vdm():
     np.testing.assert_allclose(s(t)[1] ** 2, sigmoid, rtol=1e-13)
     np.testing.assert_allclose(s(t)[0] ** 2, 1 - sigmoid, rtol=1e-9)
     np.testing.assert_allclose(s.time_at_log_snr(-gamma(t) / 2), t, atol=1e-15)
-    # VP's own log-SNR as a function gives VP back.
+    with pytest.raises(ValueError, match=r"pass lambda t: gamma\(1 - t\)"):
+        LogSNR(lambda t: -gamma(t))
+
+
+@pytest.mark.slow
+def test_the_log_snr_of_vp_gives_vp_back():
     vp = LogSNR(lambda t: -2 * VP().log_snr(jnp.asarray(t)))
     np.testing.assert_allclose(vp(0.3), VP()(0.3), rtol=1e-12)
     np.testing.assert_allclose(vp.rates(0.3), VP().rates(0.3), rtol=1e-12)
-    with pytest.raises(ValueError, match=r"pass lambda t: gamma\(1 - t\)"):
-        LogSNR(lambda t: -gamma(t))
 
 
 # Records.

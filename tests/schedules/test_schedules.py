@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import quick_are
 
 from bespoke_jax.core.protocols import Schedule
 from bespoke_jax.schedules import (
@@ -36,6 +37,10 @@ TIMES = np.concatenate(
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "golden.json").read_text())
 
 each = pytest.mark.parametrize("schedule", ALL, ids=lambda s: type(s).__name__)
+# On device every operation is compiled by itself: the quick tests take two paths.
+each_on_device = pytest.mark.parametrize(
+    "schedule", quick_are((CondOT(), VP()), ALL), ids=lambda s: type(s).__name__
+)
 
 
 def entries(*families):
@@ -87,7 +92,7 @@ def spacing_in_time(schedule, value, t):
     return np.spacing(np.abs(value(t)).astype(np.float32)) / np.abs(slope)
 
 
-@each
+@each_on_device
 @pytest.mark.parametrize("name", ["nsr", "log_snr"])
 def test_inverses_hold_in_float32_as_far_as_it_can_represent(schedule, name):
     t = jnp.asarray(TIMES, jnp.float32)
@@ -105,7 +110,7 @@ def test_inverses_hold_in_float32_as_far_as_it_can_represent(schedule, name):
         np.testing.assert_allclose(back, exact, rtol=1e-5)
 
 
-@each
+@each_on_device
 def test_float32_values_follow_float64_up_to_the_data(schedule):
     t = jnp.asarray(TIMES, jnp.float32)
     t = t[(t > 0) & (t <= LAST)]
@@ -127,7 +132,7 @@ def test_naive_float32_would_fail_that_bound():
 # Ends.
 
 
-@each
+@each_on_device
 def test_ends_are_numbers_or_honest_infinities(schedule):
     host = np.array([0.0, 1.0])
     for ends in (host, jnp.array(host), jnp.array(host, jnp.float32)):
@@ -189,7 +194,7 @@ def test_variance_preserving(schedule):
     np.testing.assert_allclose(alpha**2 + sigma**2, 1, rtol=0, atol=1e-15)
 
 
-@each
+@each_on_device
 def test_rates_are_the_derivatives(schedule):
     # Between the levels of the discrete path, where it is differentiable.
     t, h = np.linspace(0.0105, 0.9895, 90), 1e-5

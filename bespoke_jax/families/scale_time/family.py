@@ -19,17 +19,14 @@ Reference: Shaul, Perez, Chen, Thabet, Pumarola, Lipman (2024), Bespoke Solvers 
 Generative Flow Models, arXiv 2310.19075, sections 2.1-2.2 and appendix F.
 """
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from bespoke_jax.core.checks import known, whole
 from bespoke_jax.core.solver import Solver
-from bespoke_jax.core.types import Theta
-from bespoke_jax.families.family import Family, LTau, Steps, check_interval
-from bespoke_jax.families.scale_time.inverse import step_coefficients, values_of
+from bespoke_jax.families.family import Family, check_interval
+from bespoke_jax.families.scale_time.inverse import values_of
 from bespoke_jax.families.scale_time.nodes import (
     LEARN,
     Spec,
@@ -38,6 +35,7 @@ from bespoke_jax.families.scale_time.nodes import (
     nodes_from,
     theta_from,
 )
+from bespoke_jax.families.scale_time.steps import family_on, layout
 from bespoke_jax.solvers.tableaux import TABLEAUX
 
 
@@ -95,24 +93,10 @@ def scale_time(
 
 @lru_cache
 def _family(steps: int, base: str, learn: str, start: float, end: float) -> Family:
-    tableau = TABLEAUX[base]
-    inner = np.unique(tableau.c[tableau.c < 1])
-    m = len(inner)
-    r = np.append((np.arange(steps)[:, None] + inner).ravel() / steps, 1.0)
-    # A stage at c = 1 is the first node of the next step, at index (i + 1) m.
-    column = np.where(tableau.c == 1, m, np.searchsorted(inner, tableau.c))
-    stage = m * np.arange(steps)[:, None] + column
     suffix = "" if learn == "both" else f", {learn} only"
     name = f"scale_time({base}, {steps} steps{suffix})"
-    spec = Spec(name, steps, tableau, start, end, learn, r, stage, int(stage.max()) + 1)
-    return Family(
-        name=name,
-        init=partial(_init, spec),
-        build=partial(_build, spec),
-        steps=partial(_steps, spec),
-        values=partial(_values, spec),
-        effective=partial(_effective, spec),
-    )
+    spec = layout(name, steps, base, start, end, learn=learn)
+    return family_on(spec, _init, nodes_from)
 
 
 def _init(spec: Spec, start: object = None) -> dict[str, jax.Array]:
@@ -125,57 +109,4 @@ def _init(spec: Spec, start: object = None) -> dict[str, jax.Array]:
     raise ValueError(
         "a start is None (the base solver), a Solver or a dict of values at the nodes; "
         f"got {type(start).__name__}."
-    )
-
-
-def _values(spec: Spec, theta: Theta) -> dict[str, jax.Array]:
-    """r, t, s at all nodes; t_dot, s_dot at the evaluated ones, which come first."""
-    return {"r": jnp.asarray(spec.r), **nodes_from(spec, theta)._asdict()}
-
-
-def _effective(spec: Spec, theta: Theta) -> dict[str, jax.Array]:
-    rows = _steps(spec, theta).rows
-    return step_coefficients(rows.t, rows)
-
-
-def _steps(spec: Spec, theta: Theta) -> Steps:
-    nodes, (a, b, _, _) = nodes_from(spec, theta), spec.tableau
-    h, stages = 1.0 / spec.steps, spec.tableau.stages
-    s, t = nodes.s[spec.begin], nodes.t[spec.begin]
-    t_k, t_dot, s_k, s_dot = (value[spec.stage] for value in nodes)  # (n, stages)
-    # Row k produces the input of stage k + 1, the last row the end of the step.
-    weights = np.concatenate([a[1:], b[None]])  # (row, l)
-    divisor = jnp.concatenate([s_k[:, 1:], s[1:, None]], axis=1)  # (n, row)
-    factor = jnp.asarray(h * weights[None]) / divisor[:, :, None]  # (n, row, l)
-    on_w, on_u = factor * s_dot[:, None, :], factor * (t_dot * s_k)[:, None, :]
-    on_w = on_w.at[:, :, 0].add(s[:-1, None] / divisor)  # w_0 is x_i
-    # (S) counts back from the latest: column k of row `row` is stage row - k.
-    source = np.arange(stages)[:, None] - np.arange(stages)[None]
-    seen, source = source >= 0, np.maximum(source, 0)
-    p = jnp.where(seen, on_w[:, np.arange(stages)[:, None], source], 0.0)
-    q = jnp.where(seen, on_u[:, np.arange(stages)[:, None], source], 0.0)
-    # Velocities that no row looks back to need no memory (midpoint: one suffices).
-    reach = max(
-        int((row - np.flatnonzero(weights[row])).max()) for row in range(stages)
-    )
-    rows = Solver(t_k, jnp.zeros_like(t_k), p, q[:, :, : reach + 1], t[1:])
-
-    def lipschitz(l_tau: LTau) -> jax.Array:
-        l_u = l_tau(t_k) if callable(l_tau) else l_tau
-        growth = jnp.abs(s_dot) / s_k + t_dot * l_u  # L of u_bar at the stages
-        stage_l = []
-        for k in range(stages):
-            inside = sum(abs(a[k, l]) * stage_l[l] for l in range(k))
-            stage_l.append(growth[:, k] * (1.0 + h * inside))
-        total = sum(abs(b[k]) * stage_l[k] for k in range(stages))
-        return s[:-1] / s[1:] * (1.0 + h * total)
-
-    return Steps(t, rows, lipschitz)
-
-
-def _build(spec: Spec, theta: Theta) -> Solver:
-    rows = _steps(spec, theta).rows
-    flat = lambda leaf: leaf.reshape(-1, *leaf.shape[2:])
-    return Solver(
-        flat(rows.t), flat(rows.a), flat(rows.p), flat(rows.q), jnp.asarray(spec.end)
     )
