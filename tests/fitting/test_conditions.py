@@ -1,5 +1,10 @@
 """Solvers that depend on a number of each sample: the basis, the rows, the steps."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -183,3 +188,57 @@ def test_derivatives_are_the_kronecker_products_with_the_basis():
         np.testing.assert_allclose(gradient, want, rtol=1e-7, atol=1e-9)
         want = jnp.einsum("n,ndp,ndq->pq", 1 / e, J, J)
         np.testing.assert_allclose(H, want, rtol=1e-7, atol=1e-8)
+
+
+SCRIPT = """
+import sys
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+sys.path[:0] = {folders!r}
+from test_conditions import HIGH, LOW, OT, gaussians, spread, velocity
+import bespoke_jax as bj
+from bespoke_jax.fitting import gauss_newton
+from bespoke_jax.fitting.conditions import basis_of
+from bespoke_jax.fitting.data import Data
+
+mesh = Mesh(np.array(jax.devices()), ("batch",))
+shard = lambda leaf: jax.device_put(leaf, NamedSharding(mesh, PartitionSpec("batch")))
+w = spread(LOW, HIGH, 32)
+paths = gaussians(w)
+names = ("x0", "x1", "c", "states", "slopes")
+many = paths._replace(**{{name: shard(getattr(paths, name)) for name in names}})
+cut = Data(many).cut(8, 24).paths
+assert {{leaf.addressable_shards[0].data.shape[0] for leaf in cut[:3]}} == {{4}}
+times, basis = np.linspace(0, 1, 3), basis_of(w, 2)
+family = bj.families.nonstationary(2, schedule=OT)
+lift = lambda leaf: jnp.stack([leaf, 0.1 + 0 * leaf, -0.1 + 0 * leaf])
+theta = jax.tree.map(lift, family.init())
+found = []
+for each in (paths, many):
+    solver = bj.regress(velocity, each, times=times, schedule=OT, condition=w)
+    e = gauss_newton.errors(family, theta, velocity, Data(each, basis(w)))
+    found.append([*solver.solvers, e])
+for a, b in zip(*found):
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+"""
+
+
+@pytest.mark.slow
+def test_numbers_on_many_devices_are_those_on_one():
+    root = Path(__file__).parents[2]
+    env = {
+        **os.environ,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": str(root),
+    }
+    folders = [str(root / "tests" / name) for name in ("helpers", "fitting")]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(folders=folders)],
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
