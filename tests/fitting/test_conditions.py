@@ -104,8 +104,8 @@ def test_numbers_that_are_spread_stay_in_their_order():
     np.testing.assert_array_equal(evenly(spread(LOW, HIGH, 89)), np.arange(89))
 
 
-def regressed(condition, degree, n=2, **options):
-    w = spread(LOW, HIGH, 40)
+def regressed(condition, degree, n=2, size=40, **options):
+    w = spread(LOW, HIGH, size)
     return bj.regress(
         velocity, gaussians(w), times=np.linspace(0, 1, n + 1), schedule=OT,
         condition=condition(w), degree=degree, ridge=1e-13, **options,
@@ -126,9 +126,9 @@ def test_the_error_falls_with_the_degree_as_that_of_the_truncated_series():
     # feature that knows s; a second one is better, because its velocity does.
     left_out = {1: 0.1952, 2: 0.02902, 3: 3.091e-3, 4: 2.566e-4}
     for degree, term in left_out.items():
-        found = regressed(lambda w: w, degree, n=1, rounds=0)
+        found = regressed(lambda w: w, degree, n=1, size=200, rounds=0)
         worst = max(error(found.at(w), w) for w in np.linspace(LOW, HIGH, 9))
-        assert 0.5 < worst / term < 1.5
+        assert 0.75 < worst / term < 1.3
 
 
 def test_a_condition_that_does_not_matter_gives_the_rows_without_it():
