@@ -18,7 +18,7 @@ import numpy as np
 from jax.core import Tracer
 
 from bespoke_jax.core import checks
-from bespoke_jax.core.batches import Index
+from bespoke_jax.core.batches import Index, rows
 from bespoke_jax.core.norms import rms as rms
 from bespoke_jax.core.types import Arr, Conditioning, Scalar
 
@@ -157,20 +157,17 @@ def require_dense(paths: Paths, reader: str) -> None:
 def take(paths: Paths, index: Index) -> Paths:
     """The paths at `index` (an integer array or a slice), knots and end as they are.
 
+    They are placed on devices as the whole is.
+
     Raises:
         ValueError: an index of another kind, or (unless traced) out of range.
     """
     check_paths(paths)
     if not isinstance(index, Tracer):
         _check_index(paths.size, index)
-    pick = lambda tree: jax.tree.map(lambda leaf: leaf[index], tree)
-    return paths._replace(
-        x0=pick(paths.x0),
-        x1=pick(paths.x1),
-        c=pick(paths.c),
-        states=pick(paths.states),
-        slopes=pick(paths.slopes),
-    )
+    names = ("x0", "x1", "c", "states", "slopes")
+    parts = rows([getattr(paths, name) for name in names], index)
+    return paths._replace(**dict(zip(names, parts, strict=True)))
 
 
 def _check_index(size: int, index: Index) -> None:
