@@ -266,5 +266,7 @@ def test_learned_times_are_those_of_a_search(paths):
         return gauss_newton.errors(family, {"t": z}, FIELD, paths).mean()
 
     around = np.linspace(-1.5, 1.5, 9)
-    tried = [loss(made.point.theta["t"] + jnp.array([x, y])) for x in around for y in around]
+    tried = [
+        loss(made.point.theta["t"] + jnp.array([x, y])) for x in around for y in around
+    ]
     assert made.loss <= min(tried) * (1 + 1e-3)
