@@ -1,32 +1,28 @@
 """The public calls: `solve`, `solve_at` inside compiled code, and `invert`."""
 
 import math
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from bespoke_jax import fields
-from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core import checks
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import as_field, as_states, evaluate
-from bespoke_jax.core.fingerprint import fingerprint
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Conditioning, State
 from bespoke_jax.families.family import check_interval
 from bespoke_jax.reference import fixed, pipeline
 from bespoke_jax.reference.adaptive import METHODS, solve_each
-from bespoke_jax.reference.allowance import Allowance
 from bespoke_jax.reference.fixed import Plan, Sought
 from bespoke_jax.reference.frame import frame_of
 from bespoke_jax.reference.paths import Control, Paths
 from bespoke_jax.reference.pipeline import Request, Samples
 from bespoke_jax.reference.problem import Problem, check_control
+from bespoke_jax.reference.running import run
 from bespoke_jax.schedules import CondOT
 
 SHARE = 0.05
@@ -122,7 +118,7 @@ def solve(
         _refuse("times", times is not None)
         _refuse("jumps", np.size(jumps) > 0)
         plan = _plan(request, schedule, None)
-    paths = _ground_truth(request, budget, folder, progress, plan)
+    paths = run(request, budget, folder, progress, plan)
     if dense or times is not None:
         return paths
     return paths._replace(knots=None, states=None)
@@ -179,7 +175,7 @@ def solve_for(
         _times(None, float(start), float(end)), True, batch_size,
     )  # fmt: skip
     plan = _plan(request, schedule, sought)
-    return _ground_truth(request, budget, folder, progress, plan)
+    return run(request, budget, folder, progress, plan)
 
 
 def invert(
@@ -221,7 +217,7 @@ def invert(
         Samples(x1, c), np.array([end, start], np.float64), False, batch_size,
     )  # fmt: skip
     budget, folder = Budget(evaluations), _folder(directory)
-    return _ground_truth(request, budget, folder, progress).x1
+    return run(request, budget, folder, progress).x1
 
 
 def solve_at(
@@ -270,57 +266,6 @@ def solve_at(
     return states, jnp.concatenate([zero, inner, zero])
 
 
-def _ground_truth(
-    request: Request,
-    budget: Budget,
-    folder: Path | None,
-    progress: bool,
-    plan: Plan | None = None,
-) -> Paths:
-    """Look at the field, solve and certify; what is in the folder is not done again.
-
-    plan: that of fixed steps; None for adaptive ones.
-    """
-    look = pipeline.look_at(request)
-    budget.pay(look.evaluations)
-    allowance = Allowance(budget, pipeline.LOOKING)
-    store, cached = None, lambda step, compute: compute()
-    if folder is not None:
-        settings = _settings(request, budget) | {"field": look.rounding.probe}
-        settings |= {} if plan is None else _planned(request, plan)
-        store = Checkpoints(folder, settings, keep=None)
-        cached = store.cached
-    control = request.problem.control
-    with tqdm(
-        total=request.samples.size,
-        desc=f"ground truth {control.method} rtol={control.rtol:g}",
-        unit="path",
-        disable=not progress,
-    ) as bar:
-
-        def note(paths: int, mean: float) -> None:
-            bar.update(paths)
-            bar.set_postfix_str(f"{mean:.0f} NFE per path" if mean else "")
-
-        bar.set_postfix_str("pilots")
-        if plan is None:
-            found = pipeline.pilots(request, look, allowance, cached)
-            parts = pipeline.batches(request, found, allowance, cached, note)
-            certify = partial(pipeline.certificate, request, found, look)
-        else:
-            found = fixed.pilots(request, plan, look, allowance, cached)
-            parts = fixed.batches(request, found, allowance, cached, note)
-            certify = lambda states: fixed.certificate(request, found, look)
-    if store is not None:
-        store.close()
-    times = found.times if request.dense or plan is None else request.times
-    paths = pipeline.assemble(request, times, parts, certify, budget)
-    if plan is None or plan.sought is None:
-        return paths
-    reached = control._replace(rtol=0.0, atol=found.tolerance)
-    return paths._replace(control=reached)
-
-
 def _plan(request: Request, schedule: Schedule | None, sought: Sought | None) -> Plan:
     known = schedule or fields.schedule_of(request.problem.field) or CondOT()
     return Plan(checks.schedule("schedule", known), sought)
@@ -332,28 +277,6 @@ def _refuse(name: str, given: bool) -> None:
             f'{name} need adaptive steps; use method="tsit5", or leave {name} out '
             f'with method="{fixed.METHOD}".'
         )
-
-
-def _planned(request: Request, plan: Plan) -> dict[str, Any]:
-    """What tells runs of fixed steps apart; schedules are compared by their values."""
-    times = np.linspace(request.problem.start, request.problem.end, 5)
-    return {"schedule": np.ravel(plan.schedule(times)), "sought": plan.sought}
-
-
-def _settings(request: Request, budget: Budget) -> dict[str, Any]:
-    """What identifies a run: inputs alone, the same on any device and at any time."""
-    problem = request.problem
-    return {
-        "x0": fingerprint(tuple(request.samples)),
-        **problem.control._asdict(),
-        "start": problem.start,
-        "end": problem.end,
-        "times": [float(t) for t in request.times],
-        "dense": request.dense,
-        "jumps": list(problem.frame.jumps),
-        "batch_size": request.batch_size,
-        "evaluations": int(budget.evaluations) if budget.bounded else None,
-    }
 
 
 def _problem(
