@@ -101,12 +101,8 @@ def _climbed(
     request: Request, plan: Plan, look: Look, allowance: Allowance
 ) -> list[Any]:
     """[solver's leaves, numbers, states, slopes if dense]."""
-    problem, samples, control = (
-        request.problem,
-        request.samples,
-        request.problem.control,
-    )
-    interval = problem.start, problem.end
+    problem, samples = request.problem, request.samples
+    control, interval = problem.control, (problem.start, problem.end)
     many, budget = min(PILOTS, samples.size), allowance.budget
     x, c = samples.cut(0, many, many)
 
@@ -115,8 +111,8 @@ def _climbed(
             raise TooLittle(
                 int(budget.evaluations),
                 look.evaluations + _SHARE * spent,
-                f"{many} pilots of a {METHOD} solve have cost that much, of which they "
-                f"may take a half, and were not done",
+                f"Its {many} pilots may take a half, and {spent} are not enough to see "
+                "how many steps they need",
             )
 
     climb = Climb(
