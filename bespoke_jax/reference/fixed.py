@@ -1,8 +1,8 @@
 """Ground truth by a solver of fixed budget from the table, certified on pilots.
 
 All samples take the same steps, so that none waits for another, and all states are
-dense states for free. Their number is the least of a few levels at which the pilots are
-within the tolerance of the level before it (`levels`).
+dense states for free. Their number is the least of a few levels at which the error of
+the pilots is below the tolerance, as the level before it tells (`levels`).
 """
 
 from collections.abc import Callable
@@ -178,7 +178,7 @@ def _batch(request: Request, found: Chosen, start: int, stop: int) -> list[Any]:
 
 
 def certificate(request: Request, found: Chosen, look: Look) -> Certificate:
-    """How far the pilots were from the next level."""
+    """How far the pilots were from the level before, whose error this mostly is."""
     name, grid = PAIRS[found.pair]
     end = max(found.endpoint, look.floor)
     return Certificate(

@@ -1,10 +1,13 @@
 """Solvers of the table at growing budgets, on a few samples: how many evaluations do?
 
-Level after level has 1.5 times the evaluations. The error of a level is bounded by its
-distance to the level before it: where errors fall as slowly as at order 2, that
-distance is 1.25 times the error of the finer level. A few pairs of solver and grid run
-at the first level, two at the second, and the better one goes on. All states lie on the
-path, so that they and their slopes are dense states at no further cost.
+Level after level has r = 1.5 times the evaluations. Where errors fall like m^-p, the
+distances d of each level to the one before do so too, and the error of a level is
+
+    d / (r^p - 1),    p = log(d_before / d) / log r, here between 1.7 and 3,
+
+less than d itself. A few pairs of solver and grid run at the first level, two at the
+second, and the better one goes on. All states lie on the path, so that they and their
+slopes are dense states at no further cost.
 """
 
 from collections import deque
@@ -34,6 +37,7 @@ PAIRS = (
 """Solver and grid, the likeliest first; of those that the interval allows, `TRIED`."""
 TRIED = 3
 RATIO = 1.5
+_ORDERS = 1.7, 3.0
 MOST = 512
 """Evaluations of the last level; adaptive steps need fewer for such accuracy."""
 
@@ -70,7 +74,7 @@ class Level(NamedTuple):
     """(pilots,) largest distances of Hermite polynomials to states of the coarser
     level; 0 without dense states."""
     tolerance: float
-    """What both had to be below."""
+    """What the errors had to be below."""
 
 
 def solver_of(
@@ -222,7 +226,7 @@ def climb(
     tolerance: Callable[[Run], float],
     measure: Callable[[np.ndarray], np.floating],
 ) -> tuple[Level, bool]:
-    """The first level whose errors are below the tolerance, or the last one.
+    """The first level whose estimated errors are below the tolerance, or the last one.
 
     Args:
         pilots: what is solved.
@@ -234,15 +238,26 @@ def climb(
     Returns:
         The level, and whether it is below.
     """
-    level, good = None, False
+    level, good, before = None, False, 0.0
     for pair, (coarser, run) in pilots.levels(first, growth):
         allowed, end = tolerance(run), pilots.off(coarser, run)
-        good, between = bool(measure(end) <= allowed), np.zeros(len(end))
+        part = _part(before, float(end.mean()))
+        before = float(end.mean())
+        good, between = bool(part * measure(end) <= allowed), np.zeros(len(end))
         if good and pilots.dense:
             between = pilots.between(run, coarser)
-            good = bool(measure(between) <= allowed)
+            good = bool(part * measure(between) <= allowed)
         level = Level(pair, run.nfe, coarser.nfe, run, end, between, allowed)
         if good:
             break
     assert level is not None  # there is a third level
     return level, good
+
+
+def _part(before: float, distance: float) -> float:
+    """The error of a level as a part of its distance to the one before."""
+    least, most = _ORDERS
+    if not 0 < distance < before:
+        return 1 / (RATIO**least - 1)
+    p = np.log(before / distance) / np.log(RATIO)
+    return float(1 / (RATIO ** np.clip(p, least, most) - 1))

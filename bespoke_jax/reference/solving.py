@@ -65,8 +65,8 @@ def solve(
             singular at the data (noise and data predictions).
         rtol, atol: tolerances of the step-size control, per sample, on its RMS norm.
         method: "tsit5" or "dopri5"; or "multistep": one solver of the table for all
-            samples, of as many evaluations as bring four pilots within the tolerance
-            of a solve with a third fewer. Cheaper at loose tolerances (1e-3), on
+            samples, of the fewest evaluations at which the error of four pilots, by
+            comparison with a solve of a third fewer, is below the tolerance. Cheaper at loose tolerances (1e-3), on
             smooth fields, and where samples should not wait for each other.
         schedule: path of the model, for "multistep"; None is the one that the field was
             made with (`fields.schedule_of`), or CondOT. Any of them converges.

