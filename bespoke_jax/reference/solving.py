@@ -66,8 +66,8 @@ def solve(
         rtol, atol: tolerances of the step-size control, per sample, on its RMS norm.
         method: "tsit5" or "dopri5"; or "multistep": one solver of the table for all
             samples, of the fewest evaluations at which the error of four pilots, by
-            comparison with a solve of a third fewer, is below the tolerance. Cheaper at loose tolerances (1e-3), on
-            smooth fields, and where samples should not wait for each other.
+            comparison with a solve of a third fewer, is below the tolerance. Cheaper
+            at loose tolerances (1e-3) on smooth fields; no sample waits for another.
         schedule: path of the model, for "multistep"; None is the one that the field was
             made with (`fields.schedule_of`), or CondOT. Any of them converges.
         dense: states and slopes at knots, for `paths.at`; False computes end points
