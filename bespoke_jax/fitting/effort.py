@@ -23,6 +23,8 @@ class Effort(NamedTuple):
     """That rows are fitted to by regression, if a sample has many numbers."""
     descends: bool
     """Whether Gauss-Newton steps follow the regression."""
+    exact: bool
+    """Whether the ground truth is to be far more accurate than a fitted solver."""
 
     def most(self, nfe: int) -> float:
         """Evaluations that the search for one solver may spend."""
@@ -30,8 +32,8 @@ class Effort(NamedTuple):
 
 
 EFFORTS = {
-    "seconds": Effort(math.inf, 2_500, 32, False),
-    "best": Effort(3_700, 79_000, 64, True),
+    "seconds": Effort(math.inf, 2_500, 32, False, False),
+    "best": Effort(3_700, 79_000, 64, True, True),
 }
 
 RACE = 0.05

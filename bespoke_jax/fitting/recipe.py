@@ -35,7 +35,7 @@ class Recipe(NamedTuple):
     test: float | int | Paths
     probes: int
     degree: int
-    tolerance: float | int
+    tolerance: float | int | None
     batch_size: int | None
 
     @property
@@ -55,9 +55,11 @@ class Recipe(NamedTuple):
         checks.known("effort", self.effort, EFFORTS)
         for name, part in (("validation", self.validation), ("test", self.test)):
             fraction_or_paths(name, part)
-        size = self.batch_size
+        size, asked = self.batch_size, self.tolerance
         return self._replace(
-            tolerance=checks.real("tolerance", self.tolerance, above=0),
+            tolerance=(
+                None if asked is None else checks.real("tolerance", asked, above=0)
+            ),
             degree=checks.whole("degree", self.degree, most=8),
             batch_size=None if size is None else checks.whole("batch_size", size),
         )

@@ -81,7 +81,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -107,7 +107,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -132,7 +132,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -174,7 +174,9 @@ def tailor(
             truth, which may then be of fewer noises than N.
         seconds: wall-clock to spend at most, everything included. Checked between
             steps: the last one is not begun unless it fits.
-        tolerance: relative and absolute tolerance of the ground truth.
+        tolerance: relative and absolute tolerance of the ground truth; None is 1e-5 for
+            the effort "best", and for "seconds" about a tenth of the error of the
+            solvers that are to be expected (`reference.solve_for`).
         batch_size: samples in one network call, which bounds memory; None is 128 for
             the ground truth and 64 or more for the fit.
         directory: where to keep ground truth and steps: the same call goes on there,
