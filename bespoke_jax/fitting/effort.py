@@ -7,6 +7,7 @@ numbers a sample has: D equations per sample determine the weights of a row.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from bespoke_jax.fitting import times
@@ -38,6 +39,9 @@ RACE = 0.05
 """Share of a search that the race of training-free solvers may take."""
 _REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
+_PASSES = 60  # over the training paths, at most
+_OFTEN = 12  # passes that are worth more than further paths, from _MANY paths on
+_MANY = 512
 
 
 def starts_for(solves: float) -> float:
@@ -103,33 +107,41 @@ class Descent(NamedTuple):
     """Over all of them, at most."""
 
 
+def checking(numbers: int) -> int:
+    """Choosing paths that accept steps, for samples of D = `numbers`, at most.
+
+    All of them choose among what is left at the end.
+    """
+    return max(32, min(128, 1024 // numbers))
+
+
 def descent(
-    nfe: int,
     left: float,
-    step: float,
+    cost: Callable[[int], float],
     count: int,
     numbers: int,
     parameters: int,
-    passes: int,
 ) -> Descent | None:
     """The descent that `left` evaluations pay for, if any.
 
     Args:
-        nfe: n.
         left: evaluations.
-        step: evaluations of a step per path of its batch.
+        cost: from the paths of its batch to the evaluations of a step.
         count: training paths.
         numbers: D.
         parameters: numbers of theta.
-        passes: over all paths, at most.
     """
-    batch = min(count, max(48, min(512, math.ceil(16 * parameters / numbers))))
+    batch = max(48, min(512, math.ceil(8 * max(64, parameters) / numbers)))
+    batch = min(count, batch)
     batches = max(1, count // batch)
     if math.isinf(left):
-        return Descent(batch, batches, passes)
-    steps = int(left / (step * batch))
+        return Descent(batch, batches, _PASSES)
+    steps = int(left / cost(batch))
     if steps < 1:
         return None
-    if steps < 2 * batches:  # fewer paths twice rather than all of them once
+    # Of many paths rather fewer and more often; of few, all of them twice if possible.
+    if steps < _OFTEN * batches:
+        batches = min(batches, max(math.ceil(_MANY / batch), steps // _OFTEN))
+    if steps < 2 * batches:
         batches = max(1, steps // 2)
-    return Descent(batch, batches, min(passes, math.ceil(steps / batches)))
+    return Descent(batch, batches, min(_PASSES, math.ceil(steps / batches)))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -25,8 +26,6 @@ from bespoke_jax.fitting.tailored import Tailored
 from bespoke_jax.fitting.times import Maker
 from bespoke_jax.reference.paths import Paths
 
-_CHECKING = 32
-"""Choosing paths that accept steps; all of them choose among what is left."""
 _NEAR = 5e-6
 """Relative error of the tables of a conditional solver, which float32 leaves."""
 
@@ -64,7 +63,7 @@ def search(
     budget, nfe = problem.budget, problem.nfe
     before = budget.spent - (paths.stats.evaluations if paths.stats else 0)
     log: list[Noted] = []
-    choosing = parts.validation.cut(0, min(_CHECKING, parts.validation.size))
+    choosing = parts.validation.cut(0, spending.checking(parts.training.numbers))
     budget.reserve(2 * nfe * parts.test.size)
     measured, lost = raced(
         problem, found, parts.training, spending.RACE * budget.left / nfe
@@ -84,7 +83,7 @@ def search(
     best = min(tracks, key=lambda one: one.score)
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
     ends, failed = _descend(problem, best, parts.training, choosing, log)
-    best = _chosen(problem, [best, *ends], parts.validation)
+    best = _chosen(problem, [best, *ends], choosing, parts.validation)
     budget.release()
     score, start_score = (
         math.nan if one is None else _scored(problem, one, parts.test)
@@ -158,11 +157,10 @@ def _descend(
     if not EFFORTS[problem.recipe.effort].descends:
         return [], []
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(start.theta))
-    each = incremental.cost(problem.nfe, problem.recipe.probes, choosing.size, 48)
+    cost = partial(incremental.cost, problem.nfe, problem.recipe.probes, choosing.size)
     plan = spending.descent(
-        problem.nfe, problem.budget.left, each, training.size, training.numbers, size,
-        problem.judge.passes,
-    )  # fmt: skip
+        problem.budget.left, cost, training.size, training.numbers, size
+    )
     if plan is None:
         return [], []
     try:
@@ -172,11 +170,13 @@ def _descend(
     return ends, []
 
 
-def _chosen(problem: Problem, tracks: Sequence[Track], validation: Data) -> Track:
+def _chosen(
+    problem: Problem, tracks: Sequence[Track], choosing: Data, validation: Data
+) -> Track:
     """The best on all choosing paths, where there are more than accepted steps."""
     tracks = list({id(track): track for track in tracks}.values())
     best = min(tracks, key=lambda one: one.score)
-    if validation.size <= _CHECKING or len(tracks) == 1:
+    if validation.size == choosing.size or len(tracks) == 1:
         return best
     if not problem.budget.affords(len(tracks) * problem.nfe * validation.size):
         return best
