@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bespoke_jax.core.calls import evaluate, velocity
 from bespoke_jax.core.protocols import VelocityField
@@ -30,11 +31,11 @@ from bespoke_jax.core.types import Arr, Conditioning
 class Table(NamedTuple):
     """A solver of each sample in canonical form."""
 
-    t: jax.Array
+    t: Arr
     """(N, n) evaluation times."""
-    a: jax.Array
+    a: Arr
     """(N, n) weights of x_0."""
-    b: jax.Array
+    b: Arr
     """(N, n, n) weights of u_0 .. u_{n-1}, lower-triangular."""
 
     @property
@@ -56,17 +57,21 @@ class Run(NamedTuple):
 class Pulled(NamedTuple):
     """Derivatives of K numbers v_k . x_n of each sample, by its solver's table."""
 
-    t: jax.Array
+    t: np.ndarray
     """(N, K, n); 0 for t_0, which is fixed."""
-    a: jax.Array
+    a: np.ndarray
     """(N, K, n)."""
-    b: jax.Array
+    b: np.ndarray
     """(N, K, n, n)."""
 
 
 def table(solver: Solver) -> Table:
     """The canonical form of a solver, without the axis of samples; differentiable."""
     n = solver.nfe
+    if not solver.p.shape[1] and solver.q.shape[1] == n:  # it is in it already
+        lag = np.subtract.outer(np.arange(n), np.arange(n))
+        b = jnp.take_along_axis(solver.q, np.maximum(lag, 0), axis=1)
+        return Table(solver.t, solver.a, jnp.where(lag >= 0, b, 0.0))
     x0, *us = jnp.eye(n + 1, dtype=solver.a.dtype)
     states = [x0]
     for i in range(n):
@@ -78,12 +83,15 @@ def table(solver: Solver) -> Table:
 
 def run(field: VelocityField, table: Table, x0: Arr, c: Conditioning) -> Run:
     """Solve from x0 (N, *shape), which costs n evaluations per sample."""
-    states, velocities = [jnp.asarray(x0)], []
+    # On the host, where taking a row compiles nothing.
+    table = Table(*map(np.asarray, table))
+    states = [jnp.asarray(x0)]
+    # Velocities to come have no weight: with them, one program serves all rows.
+    us = [jnp.zeros_like(states[0])] * table.nfe
     for i in range(table.nfe):
-        velocities.append(velocity(field, table.t[:, i], states[-1], c))
-        weights = table.a[:, i], table.b[:, i, : i + 1]
-        states.append(_advanced(*weights, states[0], tuple(velocities)))
-    return Run(table, tuple(states), tuple(velocities))
+        us[i] = velocity(field, table.t[:, i], states[-1], c)
+        states.append(_advanced(table.a[:, i], table.b[:, i], states[0], tuple(us)))
+    return Run(table, tuple(states), tuple(us))
 
 
 def pull(field: VelocityField, run: Run, c: Conditioning, v: jax.Array) -> Pulled:
@@ -95,22 +103,19 @@ def pull(field: VelocityField, run: Run, c: Conditioning, v: jax.Array) -> Pulle
     x0, us = run.states[0], run.velocities
     w = v.astype(x0.dtype)
     g = tuple(jnp.zeros_like(w) for _ in us)
-    by_t, by_a, by_b = [], [], []
+    size = (*w.shape[:2], n)
+    by_t, by_a, by_b = np.zeros(size), np.zeros(size), np.zeros((*size, n))
     for i in reversed(range(n)):
-        on_x0, on_u, g = _row_back(w, x0, us[: i + 1], g[: i + 1], b[:, i, : i + 1])
-        by_a.append(on_x0)
-        by_b.append(jnp.pad(on_u, ((0, 0), (0, 0), (0, n - 1 - i))))
+        on_x0, on_u, g = _row_back(w, x0, us, g, b[:, i])
+        by_a[:, :, i], by_b[:, :, i, : i + 1] = on_x0, on_u[:, :, : i + 1]
         if i:  # neither x_0 nor t_0 moves
-            on_t, w = _field_back(field, t[:, i], run.states[i], c, g[i])
-            by_t.append(on_t)
-    by_t.append(jnp.zeros_like(by_a[0]))
-    stack = lambda parts: jnp.stack(parts[::-1], axis=2)
-    return Pulled(stack(by_t), stack(by_a), stack(by_b))
+            by_t[:, :, i], w = _field_back(field, t[:, i], run.states[i], c, g[i])
+    return Pulled(by_t, by_a, by_b)
 
 
 @jax.jit
 def _advanced(a, b, x0, us):
-    """The next state; columns of b are u_0 .. u_i, and (S) counts back from u_i."""
+    """The next state; columns of b are u_0 .., and (S) counts back from the last."""
     empty = jnp.zeros((len(a), 0), a.dtype)
     return advance(a, empty, b[:, ::-1], x0, [us[-1]], us).astype(x0.dtype)
 

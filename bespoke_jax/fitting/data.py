@@ -26,5 +26,12 @@ class Data(NamedTuple):
 
     def cut(self, start: int, stop: int) -> "Data":
         """Samples start .. stop."""
-        phi = None if self.phi is None else self.phi[start:stop]
-        return Data(take(self.paths, slice(start, stop)), phi)
+        index = np.arange(start, stop)  # of whose values no program is compiled
+        phi = None if self.phi is None else self.phi[index]
+        return Data(take(self.paths, index), phi)
+
+    @property
+    def ends(self) -> "Data":
+        """Without states in between, which only regressions read."""
+        few = self.paths._replace(knots=None, states=None, slopes=None)
+        return self._replace(paths=few)

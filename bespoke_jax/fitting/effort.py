@@ -82,18 +82,25 @@ def regressions(
     if math.isinf(solves):
         return Regressions(min(16 * least, wanted), wanted, 3, wanted, 4)
     share = solves * (_REGRESSION if effort.descends else 1.0)
-    pilots = min(wanted, max(least, min(8 * least, int(_GRIDS * share / grids))))
+    pilots = max(least, min(8 * least, int(_GRIDS * share / grids)))
+    pilots = min(wanted, _round(pilots, least))
     one = times.cost(nfe, 1, 2) / nfe
     movers = min(wanted, max(8, 2 * least), int(_TIMES * share / one))
-    moves = 1
+    movers, moves = _round(movers, least), 1
     if movers >= max(8, 2 * least):
         moves = min(3, int(_TIMES * share / one) // movers)
     elif movers < max(3, least):
         movers = moves = 0
     left = share - grids * pilots - moves * movers * one
     finals = min(3, max(1, int(left / wanted)))
-    paths = min(wanted, max(least, int(left / finals)))
+    paths = min(wanted, _round(max(least, int(left / finals)), least))
     return Regressions(pilots, movers, moves, paths, finals)
+
+
+def _round(paths: int, least: int) -> int:
+    """Down to a power of 2, if enough is left: batches of few sizes compile rarely."""
+    power = 2 ** int(math.log2(max(paths, 1)))
+    return power if power >= least else paths
 
 
 class Descent(NamedTuple):
@@ -131,7 +138,8 @@ def descent(
         numbers: D.
         parameters: numbers of theta.
     """
-    batch = max(48, min(512, math.ceil(8 * max(64, parameters) / numbers)))
+    wanted = math.ceil(max(64, parameters) / (2 * numbers))
+    batch = max(48, min(512, 16 * wanted))
     batch = min(count, batch)
     batches = max(1, count // batch)
     if math.isinf(left):

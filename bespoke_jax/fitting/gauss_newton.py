@@ -181,14 +181,21 @@ def _batches(
         yield part, stop - start
 
 
-@partial(jax.jit, static_argnums=(0, 3))
-def _tables(family, theta, phi, size):
+def _tables(
+    family: Family, theta: Theta, phi: jax.Array | None, size: int
+) -> adjoint.Table:
     """The solver of each sample, (size, ...)."""
-    make = lambda phi: adjoint.table(family.build(_mixed(theta, phi)))
+    made = adjoint.Table(*map(np.asarray, _table(family, theta, phi)))
     if phi is not None:
-        return jax.vmap(make)(phi)
-    one = make(None)
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape)), one)
+        return made
+    spread = lambda leaf: np.broadcast_to(leaf, (size, *leaf.shape))
+    return adjoint.Table(*map(spread, made))
+
+
+@partial(jax.jit, static_argnums=0)
+def _table(family, theta, phi):
+    make = lambda phi: adjoint.table(family.build(_mixed(theta, phi)))
+    return make(None) if phi is None else jax.vmap(make)(phi)
 
 
 @partial(jax.jit, static_argnums=0)

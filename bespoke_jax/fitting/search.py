@@ -63,10 +63,11 @@ def search(
     budget, nfe = problem.budget, problem.nfe
     before = budget.spent - (paths.stats.evaluations if paths.stats else 0)
     log: list[Noted] = []
+    parts = parts._replace(validation=parts.validation.ends, test=parts.test.ends)
     choosing = parts.validation.cut(0, spending.checking(parts.training.numbers))
     budget.reserve(2 * nfe * parts.test.size)
     measured, lost = raced(
-        problem, found, parts.training, spending.RACE * budget.left / nfe
+        problem, found, parts.training.ends, spending.RACE * budget.left / nfe
     )
     tracks = _tracks(problem, measured, choosing)
     first = min(tracks, key=lambda one: one.score, default=None)
@@ -82,7 +83,7 @@ def search(
         )
     best = min(tracks, key=lambda one: one.score)
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
-    ends, failed = _descend(problem, best, parts.training, choosing, log)
+    ends, failed = _descend(problem, best, parts.training.ends, choosing, log)
     best = _chosen(problem, [best, *ends], choosing, parts.validation)
     budget.release()
     score, start_score = (
