@@ -124,7 +124,7 @@ def checking(numbers: int) -> int:
 
 def descent(
     left: float,
-    cost: Callable[[int], float],
+    step: Callable[[int], float],
     count: int,
     numbers: int,
     parameters: int,
@@ -133,7 +133,7 @@ def descent(
 
     Args:
         left: evaluations.
-        cost: from the paths of its batch to the evaluations of a step.
+        step: evaluations of a step per path of its batch, by their number.
         count: training paths.
         numbers: D.
         parameters: numbers of theta.
@@ -144,7 +144,7 @@ def descent(
     batches = max(1, count // batch)
     if math.isinf(left):
         return Descent(batch, batches, _PASSES)
-    steps = int(left / cost(batch))
+    steps = int(left / (step(batch) * batch))
     if steps < 1:
         return None
     # Of many paths rather fewer and more often; of few, all of them twice if possible.

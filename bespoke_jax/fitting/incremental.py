@@ -58,8 +58,8 @@ class Noted(NamedTuple):
 
 
 def cost(nfe: int, probes: int, check: int, batch: int) -> float:
-    """Evaluations of a step: solve and pull back a batch, try on `check` paths."""
-    return batch * (nfe + (nfe - 1) * (1 + 2 * probes)) + 1.2 * nfe * check
+    """Evaluations of a step per path of its batch: solve, pull back, try, choose."""
+    return nfe + (nfe - 1) * (1 + 2 * probes) + 1.2 * nfe * check / batch
 
 
 def descend(

@@ -158,9 +158,9 @@ def _descend(
     if not EFFORTS[problem.recipe.effort].descends:
         return [], []
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(start.theta))
-    cost = partial(incremental.cost, problem.nfe, problem.recipe.probes, choosing.size)
+    step = partial(incremental.cost, problem.nfe, problem.recipe.probes, choosing.size)
     plan = spending.descent(
-        problem.budget.left, cost, training.size, training.numbers, size
+        problem.budget.left, step, training.size, training.numbers, size
     )
     if plan is None:
         return [], []
