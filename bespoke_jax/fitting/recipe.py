@@ -17,12 +17,10 @@ class Judge(NamedTuple):
     measure: Callable[[np.ndarray], np.floating]
     """From per-sample errors to the score."""
     robust: bool
-    """Whether the scale of the robust loss falls from step to step: for the median."""
-    passes: int
-    """Over the training paths, at most."""
+    """Whether errors count relative to their median: where that is to be small."""
 
 
-JUDGES = {"mean": Judge(np.mean, False, 4), "median": Judge(np.median, True, 8)}
+JUDGES = {"mean": Judge(np.mean, False), "median": Judge(np.median, True)}
 
 
 class Recipe(NamedTuple):
