@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bespoke_jax.fitting.olss import olss
     from bespoke_jax.fitting.regression import regress
     from bespoke_jax.fitting.tailor import tailor
-    from bespoke_jax.fitting.tailored import Tailored
+    from bespoke_jax.fitting.tailored import Tailored, TailoredSet
     from bespoke_jax.metrics.order import Verdict, certify, row_sums
     from bespoke_jax.reference import paths
     from bespoke_jax.reference.paths import Paths
@@ -70,6 +70,7 @@ _HOMES = {
     "Paths": "reference.paths",
     "Solver": "core.solver",
     "Tailored": "fitting.tailored",
+    "TailoredSet": "fitting.tailored",
     "Verdict": "metrics.order",
     "canonical": "core.solver",
     "certify": "metrics.order",
@@ -110,6 +111,7 @@ __all__ = [
     "Paths",
     "Solver",
     "Tailored",
+    "TailoredSet",
     "Verdict",
     "__version__",
     "canonical",

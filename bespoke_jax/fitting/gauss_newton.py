@@ -145,9 +145,7 @@ def normal_equations(
     field, probes = as_field(field), min(probes, data.numbers)
     if not point.runs:  # of a run that was interrupted, which has paid for them
         point = solved(family, point.theta, field, data, batch_size=batch_size)
-    e = np.maximum(point.errors, _FLAT * np.median(point.errors))
-    weights = 1 / (e * (1 + e / c))
-    numbers = data.numbers
+    weights, numbers = _weights(point.errors, c), data.numbers
     # The first row is along the residual; the others stand for all other directions.
     scale = np.append(1.0, np.full(probes - 1, (numbers - 1) / max(probes - 1, 1)))
     gradient, H, done = 0.0, 0.0, 0
@@ -166,6 +164,14 @@ def normal_equations(
         H = H + rooted.T @ rooted
         done += many
     return np.asarray(gradient), np.asarray(H)
+
+
+def _weights(errors: np.ndarray, c: float) -> np.ndarray:
+    """rho_c'(e) / e; 0 where a solve diverged."""
+    finite = np.isfinite(errors)
+    e = np.where(finite, errors, 1.0)
+    e = np.maximum(e, _FLAT * np.median(e[finite])) if finite.any() else e
+    return np.where(finite, 1 / (e * (1 + e / c)), 0.0)
 
 
 def _batches(

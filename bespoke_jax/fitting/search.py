@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -25,8 +26,7 @@ from bespoke_jax.fitting.tailored import Tailored
 from bespoke_jax.fitting.times import Maker
 from bespoke_jax.reference.paths import Paths
 
-_CHECKING = 32
-"""Choosing paths that accept steps; all of them choose among what is left."""
+_SCORE = 0.25  # the share of what is left that one score may take
 _NEAR = 5e-6
 """Relative error of the tables of a conditional solver, which float32 leaves."""
 
@@ -65,8 +65,10 @@ def search(
     before = budget.spent - (paths.stats.evaluations if paths.stats else 0)
     log: list[Noted] = []
     parts = parts._replace(validation=parts.validation.ends, test=parts.test.ends)
-    choosing = parts.validation.cut(0, min(_CHECKING, parts.validation.size))
-    budget.reserve(2 * nfe * parts.test.size)
+    test = _affordable(problem, parts.test, parts.test.size, 2)
+    budget.reserve(2 * nfe * test.size)
+    most = spending.checking(parts.training.numbers)
+    choosing = _affordable(problem, parts.validation, most, 1)
     measured, lost = raced(
         problem, found, parts.training.ends, spending.RACE * budget.left / nfe
     )
@@ -74,7 +76,9 @@ def search(
     first = min(tracks, key=lambda one: one.score, default=None)
     if first is not None:
         log.append(Noted(math.nan, first.score, budget.spent, budget.elapsed))
-    made, also = _regressions(problem, schedule, parts.training, choosing, makers)
+    made, order, also = _regressions(
+        problem, schedule, parts.training, choosing, makers
+    )
     tracks += made
     tracks = [track for track in tracks if math.isfinite(track.score)]
     if not tracks:
@@ -85,10 +89,10 @@ def search(
     best = min(tracks, key=lambda one: one.score)
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
     ends, failed = _descend(problem, best, parts.training.ends, choosing, log)
-    best = _chosen(problem, [best, *ends], parts.validation)
+    best = _chosen(problem, [best, *ends], choosing, parts.validation)
     budget.release()
     score, start_score = (
-        math.nan if one is None else _scored(problem, one, parts.test)
+        math.nan if one is None else _scored(problem, one, test)
         for one in (best, first)
     )
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
@@ -99,14 +103,21 @@ def search(
         basis=problem.basis,
         start=best.name,
         starts=tuple(measured),
+        grids=tuple(order),
         history=_history(log, before),
         judge=problem.recipe.judge,
         rmse=score,
         start_rmse=start_score,
-        scored=parts.test.size,
+        scored=test.size,
         paths=paths,
         dropped=(*dropped, *lost, *also, *failed),
     )
+
+
+def _affordable(problem: Problem, data: Data, most: int, scores: int) -> Data:
+    """The first paths, of which so many scores are a share of what is left."""
+    paid = _SCORE * problem.budget.left / (scores * problem.nfe)
+    return data.cut(0, max(1, int(min(most, data.size, paid))))
 
 
 def _tracks(problem: Problem, measured: Sequence[Start], choosing: Data) -> list[Track]:
@@ -131,7 +142,7 @@ def _regressions(
     training: Data,
     choosing: Data,
     makers: Sequence[tuple[str, Maker]],
-) -> tuple[list[Track], list[Dropped]]:
+) -> tuple[list[Track], list[str], list[Dropped]]:
     budget, nfe, level = problem.budget, problem.nfe, EFFORTS[problem.recipe.effort]
     unknowns = (nfe + 1) * problem.basis.size / training.numbers
     solves = budget.left / nfe - choosing.size
@@ -139,31 +150,30 @@ def _regressions(
         plan = spending.regressions(
             level, nfe, solves, training.size, len(makers), unknowns
         )
-        if (len(makers) + 1) * plan.pilots + plan.paths <= solves:
+        if plan.solves(nfe, len(makers)) <= solves:
             break
         makers = makers[: len(makers) // 2]
     else:
-        return [], []
-    made, lost = regressed(problem, schedule, makers, training, plan)
+        return [], [], []
+    made, order, lost = regressed(problem, schedule, makers, training, plan)
     tracks = []
     for name, theta in made:
         if tracks and not budget.affords(nfe * choosing.size):
             break
         tracks.append(_track(problem, name, theta, choosing))
-    return tracks, lost
+    return tracks, order, lost
 
 
 def _descend(
     problem: Problem, start: Track, training: Data, choosing: Data, log: list[Noted]
 ) -> tuple[list[Track], list[Dropped]]:
-    if not EFFORTS[problem.recipe.effort].descends:
+    if not EFFORTS[problem.recipe.effort].descends or start.score == 0:
         return [], []
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(start.theta))
-    each = incremental.cost(problem.nfe, problem.recipe.probes, choosing.size, 48)
+    step = partial(incremental.cost, problem.nfe, problem.recipe.probes, choosing.size)
     plan = spending.descent(
-        problem.nfe, problem.budget.left, each, training.size, training.numbers, size,
-        problem.judge.passes,
-    )  # fmt: skip
+        problem.budget.left, step, training.size, training.numbers, size
+    )
     if plan is None:
         return [], []
     try:
@@ -173,11 +183,13 @@ def _descend(
     return ends, []
 
 
-def _chosen(problem: Problem, tracks: Sequence[Track], validation: Data) -> Track:
+def _chosen(
+    problem: Problem, tracks: Sequence[Track], choosing: Data, validation: Data
+) -> Track:
     """The best on all choosing paths, where there are more than accepted steps."""
     tracks = list({id(track): track for track in tracks}.values())
     best = min(tracks, key=lambda one: one.score)
-    if validation.size <= _CHECKING or len(tracks) == 1:
+    if validation.size == choosing.size or len(tracks) == 1:
         return best
     if not problem.budget.affords(len(tracks) * problem.nfe * validation.size):
         return best

@@ -62,8 +62,8 @@ def regressed(
     makers: Sequence[tuple[str, Maker]],
     training: Data,
     plan: Regressions,
-) -> tuple[list[tuple[str, Theta]], list[Dropped]]:
-    """Solvers by regression on the best of many times, best first.
+) -> tuple[list[tuple[str, Theta]], list[str], list[Dropped]]:
+    """Solvers by regression on the best of many times, and the grids, best first.
 
     Args:
         problem: what is searched for, and with what means.
@@ -75,16 +75,17 @@ def regressed(
     like, unravel = ravel_pytree(lifted(problem, problem.family.init()))
 
     def run() -> list[np.ndarray]:
-        made, lost = _regressions(problem, schedule, makers, training, plan)
+        made, order, lost = _regressions(problem, schedule, makers, training, plan)
         thetas = [ravel_pytree(theta)[0] for _, theta in made]
-        words = json.dumps([[name for name, _ in made], lost]).encode()
+        words = json.dumps([[name for name, _ in made], order, lost]).encode()
         flat = np.stack(thetas) if thetas else np.zeros((0, like.size))
         return [flat, np.frombuffer(words, np.uint8)]
 
     flat, words = problem.journal.once(run)
-    names, lost = json.loads(words.tobytes())
+    names, order, lost = json.loads(words.tobytes())
     thetas = [unravel(jnp.asarray(row, like.dtype)) for row in flat]
-    return list(zip(names, thetas, strict=True)), [Dropped(*one) for one in lost]
+    made = list(zip(names, thetas, strict=True))
+    return made, order, [Dropped(*one) for one in lost]
 
 
 def _regressions(
@@ -93,7 +94,7 @@ def _regressions(
     makers: Sequence[tuple[str, Maker]],
     training: Data,
     plan: Regressions,
-) -> tuple[list[tuple[str, Theta]], list[tuple[str, str]]]:
+) -> tuple[list[tuple[str, Theta]], list[str], list[tuple[str, str]]]:
     measure, pay = problem.judge.measure, problem.budget.pay
     rows = lambda count: _rows(problem, schedule, training.cut(0, count))
     tried, lost = [], []
@@ -111,19 +112,30 @@ def _regressions(
     chosen = tried[: plan.finals]
     if plan.movers and tried:
         movers = rows(plan.movers)
-        pay(movers.cost(problem.nfe))
-        best = Timed(tried[0].name, movers.fit(tried[0].times))
-        moved = times.improve(movers, best, measure, steps=plan.moves, pay=pay)
+        try:
+            pay(movers.cost(problem.nfe))
+            best = Timed(tried[0].name, movers.fit(tried[0].times))
+            moved = times.improve(
+                movers, best, measure, steps=plan.moves, most=plan.moving(problem.nfe),
+                pay=pay,
+            )  # fmt: skip
+        except ValueError as error:
+            moved = []
+            lost.append((f"times from {tried[0].name}", f"{error}"[:200]))
         # The last was moved most, for better or worse: the final ones tell.
         chosen = [*moved[::-1], *tried][: plan.finals]
     final, made = rows(plan.paths), []
     for one in chosen:
-        if plan.paths > plan.pilots or one not in tried:
-            pay(final.cost(problem.nfe))
-            one = Timed(one.name, final.fit(one.times))
-        made.append(one)
+        try:
+            if plan.paths > plan.pilots or one not in tried:
+                pay(final.cost(problem.nfe))
+                one = Timed(one.name, final.fit(one.times))
+            made.append(one)
+        except ValueError as error:  # on paths that it had not seen
+            lost.append((f"regression, {one.name}", f"{error}"[:200]))
     made.sort(key=score)
-    return [(f"regression, {one.name}", _theta(problem, one.fit)) for one in made], lost
+    named = [(f"regression, {one.name}", _theta(problem, one.fit)) for one in made]
+    return named, [one.name for one in tried], lost
 
 
 def _rows(problem: Problem, schedule: Schedule, data: Data) -> Rows:

@@ -7,7 +7,7 @@
 3. Rows by regression on several grids; the times of the best by variable projection.
    For the effort "seconds" that is all.
 4. Incremental Gauss-Newton steps on all numbers of the best, a non-stationary family.
-   Where the median is what counts, the robustness scale falls step by step.
+   Where the median is what counts, errors count relative to it.
 5. The best on the choosing paths is returned. The starts are among what is chosen from,
    so it is never worse there than the best of them.
 
@@ -57,6 +57,7 @@ from bespoke_jax.reference.paths import Paths, take
 from bespoke_jax.schedules import CondOT
 
 _MEASURED = 32  # paths that grids are measured on
+_TRIED = 3  # of a smaller budget's best grids
 
 
 @overload
@@ -80,7 +81,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -106,7 +107,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -131,7 +132,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -173,7 +174,9 @@ def tailor(
             truth, which may then be of fewer noises than N.
         seconds: wall-clock to spend at most, everything included. Checked between
             steps: the last one is not begun unless it fits.
-        tolerance: relative and absolute tolerance of the ground truth.
+        tolerance: relative and absolute tolerance of the ground truth; None is 1e-5 for
+            the effort "best", and for "seconds" about a tenth of the error of the
+            solvers that are to be expected (`reference.solve_for`).
         batch_size: samples in one network call, which bounds memory; None is 128 for
             the ground truth and 64 or more for the fit.
         directory: where to keep ground truth and steps: the same call goes on there,
@@ -296,6 +299,9 @@ def _each(
         measured = {name: one.grid for name, one in profiles.items()}
         near = measured | _neighbours(below)
         makers = list(times.makers(flow.path, flow.interval, near))
+        if below:  # which grids suit this field is known from the smaller budget
+            best = (*near, *below[0].grids[:_TRIED])
+            makers = [one for one in makers if one[0] in best]
         if nfe > 1 and paths.slopes is None:
             reason = "the paths have end points alone; solve with dense=True"
             dropped, makers = [*dropped, Dropped("regressions", reason)], []

@@ -29,6 +29,8 @@ class Tailored(NamedTuple):
     """What led to it."""
     starts: tuple[Start, ...]
     """The training-free and given solvers that were measured, best first."""
+    grids: tuple[str, ...]
+    """Names of the grids that regressions were tried on, best first."""
     history: History
     """One entry per step; the first are the best of `starts` and the regressions. rmse
     is the choosing paths' score of the best iterate so far. Evaluations include
@@ -108,7 +110,7 @@ class TailoredSet:
             raise ValueError(
                 f"no solver of {checks.shown(nfe)} NFE; there are {known}."
             )
-        return self.members[self.budgets.index(int(str(nfe)))]
+        return self.members[self.budgets.index(nfe)]
 
     def __iter__(self) -> Iterator[Tailored]:
         return iter(self.members)

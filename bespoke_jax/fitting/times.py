@@ -13,6 +13,7 @@ n (n - 1) / 2 evaluations per path, and n for each damping tried.
 Reference: Golub and Pereyra (1973), variable projection.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -76,6 +77,7 @@ def improve(
     *,
     steps: int,
     tries: int = 4,
+    most: float = math.inf,
     pay: Callable[[int], object],
 ) -> list[Timed]:
     """Regressions after each step of variable projection that lowers the judge.
@@ -86,11 +88,23 @@ def improve(
         judge: what is to be small, of per-sample errors.
         steps: at most.
         tries: dampings that a step tries.
+        most: evaluations to spend.
         pay: told the evaluations spent.
     """
     n, damping, made = len(found.times) - 1, 1e-2, []
+
+    def bill(evaluations: int) -> None:
+        nonlocal most
+        most -= evaluations
+        pay(evaluations)
+
     for _ in range(steps if n > 1 else 0):
-        J = _jacobian(rows, found, pay)
+        if most < cost(n, rows.paths.size, 1):
+            break
+        try:
+            J = _jacobian(rows, found, bill)
+        except ValueError:  # a time beside these at which the solver diverges
+            break
         r, e = _residuals(found.fit), found.fit.errors
         median = float(np.median(e))
         w = np.maximum(e, _FLAT * median)
@@ -98,9 +112,11 @@ def improve(
         H = np.einsum("s,sdk,sdl->kl", w, J, J)
         gradient = np.einsum("s,sd,sdk->k", w, r, J)
         for _ in range(tries):
+            if most < rows.cost(n):
+                return made
             diagonal = np.diag(np.diag(H) + 1e-12 * np.trace(H) + 1e-300)
             delta = np.linalg.solve(H + damping * diagonal, -gradient)
-            moved = _try(rows, found, np.clip(delta, -_MOST, _MOST), pay)
+            moved = _try(rows, found, np.clip(delta, -_MOST, _MOST), bill)
             if moved is not None and judge(moved.fit.errors) < judge(e):
                 damping, found = damping / 3, moved
                 made.append(moved)
@@ -129,8 +145,8 @@ def _jacobian(rows: Rows, found: Timed, pay: Callable[[int], object]) -> np.ndar
     for j, room in enumerate(_room(times), start=1):
         moved = times.copy()
         moved[j] += _DIFFERENCE * room
-        fit = rows.fit(moved, like=found.fit, moved=j)
         pay(rows.cost(len(times) - 1, j))
+        fit = rows.fit(moved, like=found.fit, moved=j)
         columns.append((_residuals(fit) - base) / _DIFFERENCE)
     return np.stack(columns, -1)
 

@@ -15,6 +15,13 @@ VP, END = bj.schedules.VP(), 1 - 1e-3
 MIXTURE = random_mixture(0)
 
 
+def regress(*args, **options) -> bj.Solver:
+    """Without a condition it is a plain solver."""
+    found = bj.regress(*args, **options)
+    assert isinstance(found, bj.Solver)
+    return found
+
+
 def grid(n, name="log_snr", schedule=VP):
     return bj.grids.resolve(name, n, schedule, end=END)
 
@@ -46,7 +53,7 @@ def test_one_gaussian_is_exact_from_two_evaluations(n):
     u = field(VP, GAUSSIAN)
     paths = gaussian_paths(VP, GAUSSIAN, 12, END)
     times = grid(n, "uniform")
-    solver = bj.regress(u, paths, times=times, schedule=VP, ridge=1e-13)
+    solver = regress(u, paths, times=times, schedule=VP, ridge=1e-13)
     assert error(u, solver, paths) < 1e-5
     assert error(u, bj.solvers.ddim(VP, nfe=n, grid=times, end=END), paths) > 1e-2
 
@@ -62,7 +69,7 @@ def test_data_of_one_point_give_consistent_rows(name, window):
     make = getattr(bj.solvers, name)
     prior = make(VP, nfe=4, grid=times, end=END)
     paths = gaussian_paths(VP, point, 3, END)
-    solver = bj.regress(u, paths, times=times, schedule=VP, prior=prior, window=window)
+    solver = regress(u, paths, times=times, schedule=VP, prior=prior, window=window)
     chex.assert_trees_all_close(
         bj.canonical(solver), bj.canonical(prior), rtol=1e-5, atol=1e-6
     )
@@ -76,7 +83,7 @@ def test_rows_are_those_of_qr(few):
     """Without weights and ridge, the last row is numpy's least-squares solution."""
     u, paths = few
     times = grid(4)
-    solver = bj.regress(u, paths, times=times, schedule=VP, ridge=1e-15, rounds=0)
+    solver = regress(u, paths, times=times, schedule=VP, ridge=1e-15, rounds=0)
     states = bj.trajectory(u, solver, paths.x0)
     t = jnp.asarray(solver.t)
     us = [u(t[i], states[i]) for i in range(4)]
@@ -122,8 +129,8 @@ def test_reweighting_lowers_the_mean_error():
 def test_batches_do_not_matter(few):
     u, paths = few
     options = {"times": grid(5), "schedule": VP}
-    one = bj.regress(u, paths, **options)
-    cut = bj.regress(u, paths, batch_size=5, **options)
+    one = regress(u, paths, **options)
+    cut = regress(u, paths, batch_size=5, **options)
     chex.assert_trees_all_close(bj.canonical(cut), bj.canonical(one), rtol=1e-8)
 
 
@@ -133,7 +140,7 @@ def test_better_than_every_training_free_solver_on_its_grid(few, fresh, window):
     u, paths = few
     for n in (4, 6, 8):
         times = grid(n)
-        fitted = bj.regress(u, paths, times=times, schedule=VP, window=window)
+        fitted = regress(u, paths, times=times, schedule=VP, window=window)
         names = ("ddim", "dpm_solver_pp_2m", "unipc", "deis_tab", "scire_v2_2m")
         best = min(
             error(
@@ -150,8 +157,8 @@ def test_own_states_correct_what_came_before(few, fresh):
     """At equal cost, features on the exact path (OLSS) leave a larger error."""
     u, paths = few
     options = {"times": grid(6), "schedule": VP}
-    own = bj.regress(u, paths, **options)
-    exact = bj.regress(u, paths, states="exact", **options)
+    own = regress(u, paths, **options)
+    exact = regress(u, paths, states="exact", **options)
     assert error(u, own, fresh) < error(u, exact, fresh)
 
 
@@ -164,12 +171,12 @@ def test_states_at_the_times_are_enough(few):
     )
     options = {"times": times, "schedule": VP}
     chex.assert_trees_all_close(
-        bj.canonical(bj.regress(u, at, **options)),
-        bj.canonical(bj.regress(u, paths, **options)),
+        bj.canonical(regress(u, at, **options)),
+        bj.canonical(regress(u, paths, **options)),
         rtol=1e-3, atol=1e-3,
     )  # fmt: skip
     with pytest.raises(ValueError, match="no states at the inner times"):
-        bj.regress(u, at, times=grid(5), schedule=VP)
+        regress(u, at, times=grid(5), schedule=VP)
 
 
 @pytest.mark.parametrize(
@@ -191,4 +198,4 @@ def test_states_at_the_times_are_enough(few):
 def test_wrong_arguments_are_refused(options, words):
     u, paths = field(VP, GAUSSIAN), gaussian_paths(VP, GAUSSIAN, 12, END)
     with pytest.raises(ValueError, match=words):
-        bj.regress(u, paths, **{"times": grid(4), "schedule": VP, **options})
+        regress(u, paths, **{"times": grid(4), "schedule": VP, **options})

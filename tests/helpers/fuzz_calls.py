@@ -130,8 +130,13 @@ def fitting() -> dict:
         "tailor": (
             bj.tailor,
             dict(field=field, x0=paths(), nfe=2, key=key, schedule=VP, judge="mean",
-                 validation=0.2, test=0.2, probes=2, evaluations=5000, seconds=20.0,
-                 **ENDS, **QUIET),
+                 effort="best", degree=2, starts=[], validation=0.2, test=0.2,
+                 probes=2, evaluations=5000, seconds=20.0, **ENDS, **QUIET),
+        ),
+        "tailor.set": (
+            bj.tailor,
+            dict(field=field, x0=paths(), nfe=(1, 2), key=key, effort="seconds",
+                 batch_size=8, tolerance=1e-3, **ENDS, **QUIET),
         ),
         "scale_time": (
             bj.families.scale_time, dict(steps=2, base="rk4", learn="both", **ENDS)
