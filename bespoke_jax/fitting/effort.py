@@ -27,7 +27,7 @@ class Effort(NamedTuple):
     exact: bool
     """Whether the ground truth is to be far more accurate than a fitted solver."""
 
-    def most(self, nfe: int) -> float:
+    def most(self, nfe: int) -> float | int:
         """Evaluations that the search for one solver may spend."""
         return min(self.evaluations, self.solves * nfe * (1 if nfe <= 8 else 2))
 
@@ -48,7 +48,7 @@ _OFTEN = 12  # passes that are worth more than further paths, from _MANY paths o
 _MANY = 512
 
 
-def starts_for(solves: float) -> float:
+def starts_for(solves: float | int) -> float | int:
     """Training-free solvers that a race in a search of so many solves can look at."""
     return max(8, RACE * solves / 3)
 

@@ -130,7 +130,7 @@ def draw(config: Config, rmse: Table) -> None:
         ylabel=figures.ERROR,
         log="y",
         xticks=config.weights,
-        fitted=[name for name in rmse if "fit" in name],
+        fitted=[label(config.fits[0])],
         sharey=False,
     )
     figures.save(figure, HERE / "conditions.png")
