@@ -40,7 +40,7 @@ RACE = 0.05
 _REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 _PASSES = 60  # over the training paths, at most
-_OFTEN = 12  # passes that are worth more than further paths, from _MANY paths on
+_OFTEN = 16  # passes that are worth more than further paths, from _MANY paths on
 _MANY = 512
 
 
