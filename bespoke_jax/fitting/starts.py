@@ -115,7 +115,7 @@ def _regressions(
         best = Timed(tried[0].name, movers.fit(tried[0].times))
         moved = times.improve(movers, best, measure, steps=plan.moves, pay=pay)
         # The last was moved most, for better or worse: the final ones tell.
-        chosen = [*moved[::-1], *tried][: plan.finals]
+        chosen = [*moved[:-2:-1], *tried][: plan.finals]
     final, made = rows(plan.paths), []
     for one in chosen:
         if plan.paths > plan.pilots or one not in tried:
