@@ -81,7 +81,8 @@ def starting(model: Model, start: float) -> Model:
 def has_weights(model: Model) -> bool:
     """Whether the conditioning that the model draws has guidance weights, c["w"]."""
     drawn = None if model.c is None else model.c(jax.random.key(0), 2)
-    return isinstance(drawn, dict) and np.shape(drawn.get("w")) == (2,)
+    weights = drawn.get("w") if isinstance(drawn, dict) else None
+    return weights is not None and np.shape(weights) == (2,)
 
 
 def at_guidance(model: Model, w: float | np.ndarray) -> Model:

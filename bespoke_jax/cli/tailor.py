@@ -76,7 +76,7 @@ def tailor(
             x0,
             c=c,
             condition=weights,
-            nfe=budgets if len(budgets) > 1 else budgets[0],
+            nfe=budgets if len(budgets) > 1 else min(budgets),
             key=seeds.key(seed, "fit batches"),
             schedule=loaded.schedule,
             start=loaded.start,

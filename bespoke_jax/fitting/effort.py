@@ -44,7 +44,7 @@ _STEPS, _FEWEST = 4, 16  # of the descent, and paths of one of them
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 _TRIES = 2  # dampings that a step of variable projection takes, on average
 _PASSES = 60  # over the training paths, at most
-_OFTEN = 12  # passes that are worth more than further paths, from _MANY paths on
+_OFTEN = 16  # passes that are worth more than further paths, from _MANY paths on
 _MANY = 512
 
 

@@ -27,6 +27,9 @@ from bespoke_jax.fitting.times import Maker
 from bespoke_jax.reference.paths import Paths
 
 _SCORE = 0.25  # the share of what is left that one score may take
+_DESCENTS = 3  # at most, one after another
+_AGAIN = 4
+"""Passes over the training paths that are worth another descent."""
 _NEAR = 5e-6
 """Relative error of the tables of a conditional solver, which float32 leaves."""
 
@@ -88,7 +91,7 @@ def search(
         )
     best = min(tracks, key=lambda one: one.score)
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
-    ends, failed = _descend(problem, best, parts.training.ends, choosing, log)
+    ends, failed = _descend(problem, tracks, parts.training.ends, choosing, log)
     best = _chosen(problem, [best, *ends], choosing, parts.validation)
     budget.release()
     score, start_score = (
@@ -165,22 +168,35 @@ def _regressions(
 
 
 def _descend(
-    problem: Problem, start: Track, training: Data, choosing: Data, log: list[Noted]
+    problem: Problem,
+    tracks: Sequence[Track],
+    training: Data,
+    choosing: Data,
+    log: list[Noted],
 ) -> tuple[list[Track], list[Dropped]]:
-    if not EFFORTS[problem.recipe.effort].descends or start.score == 0:
-        return [], []
-    size = sum(np.size(leaf) for leaf in jax.tree.leaves(start.theta))
+    """Descents from the best track, and from others if much is left after it."""
+    ends, failed = [], []
+    best = min(track.score for track in tracks)
+    if not EFFORTS[problem.recipe.effort].descends or best == 0:
+        return ends, failed
+    size = sum(np.size(leaf) for leaf in jax.tree.leaves(tracks[0].theta))
     step = partial(incremental.cost, problem.nfe, problem.recipe.probes, choosing.size)
-    plan = spending.descent(
-        problem.budget.left, step, training.size, training.numbers, size
-    )
-    if plan is None:
-        return [], []
-    try:
-        ends = incremental.descend(problem, start, training, choosing, plan, log.append)
-    except Exception as error:  # the descent, not the search
-        return [], [Dropped(start.name, f"{type(error).__name__}: {error}"[:200])]
-    return ends, []
+    note = lambda one: log.append(one._replace(score=min(one.score, log[-1].score)))
+    # One of each grid: moved times of the same one lead to the same minimum.
+    starts = {one.name: one for one in sorted(tracks, key=lambda one: -one.score)}
+    starts = sorted(starts.values(), key=lambda one: one.score)
+    for start in starts[:_DESCENTS]:
+        plan = spending.descent(
+            problem.budget.left, step, training.size, training.numbers, size
+        )
+        if plan is None or (ends and plan.passes < _AGAIN):
+            break
+        try:
+            ends += incremental.descend(problem, start, training, choosing, plan, note)
+        except Exception as error:  # the descent, not the search
+            reason = f"{type(error).__name__}: {error}"[:200]
+            failed.append(Dropped(start.name, reason))
+    return ends, failed
 
 
 def _chosen(

@@ -123,7 +123,7 @@ def _regressions(
             moved = []
             lost.append((f"times from {tried[0].name}", f"{error}"[:200]))
         # The last was moved most, for better or worse: the final ones tell.
-        chosen = [*moved[::-1], *tried][: plan.finals]
+        chosen = [*moved[:-2:-1], *tried][: plan.finals]
     final, made = rows(plan.paths), []
     for one in chosen:
         try:

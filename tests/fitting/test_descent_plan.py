@@ -39,14 +39,14 @@ def test_descents_keep_to_what_is_left(
         (192, 20 * 192, 192, 20),
         # Not even twice: fewer.
         (192, 192, 96, 2),
-        # Many: the first 512 of them, until these are seen twelve times.
+        # Many: the first 512 of them, until these are seen sixteen times.
         (1024, 4 * 1024, 512, 8),
-        (1024, 9 * 1024, 768, 12),
-        (1024, 12 * 1024, 1024, 12),
+        (1024, 12 * 1024, 768, 16),
+        (1024, 16 * 1024, 1024, 16),
     ],
 )
 def test_of_many_paths_fewer_are_seen_more_often(count, solves, paths, passes):
-    plan = descent(solves, lambda _: 1.0, count, numbers=64, parameters=70)
+    plan = descent(float(solves), lambda _: 1.0, count, numbers=64, parameters=70)
     assert abs(plan.batch * plan.batches - paths) <= plan.batch
     assert abs(plan.passes - passes) <= 1
 
