@@ -368,6 +368,7 @@ def test_demo_tailors_for_every_budget_and_writes_cards_table_and_figures(
         ("midpoint", 2),
     }
     cards = card.load(results / "card.json")
+    assert isinstance(cards, card.CardSet)
     assert cards.budgets == (2, 3)
     for nfe in (2, 3):
         others = [found[key] for key in found if key[1] == nfe and key[0] != "tailored"]
