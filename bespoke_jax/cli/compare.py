@@ -27,7 +27,7 @@ def compare(
         nfe: budgets for the generic solvers; a card has its own, a set of cards all of
             its own.
         condition: for cards whose solvers depend on a number, such as the guidance
-            weight: its value.
+            weight: its value, which all samples then have.
         n: number of noises, never those of a fit.
         batch_size: samples run together.
         start: time to start at, for a model that gives states there; -1 is the model's
@@ -47,6 +47,7 @@ def compare(
     from bespoke_jax.report import figures as plots
 
     loaded = models.starting(models.load(model), start)
+    loaded = named.under(loaded, solvers, condition)
     pilots = seeds.key(seed, "profile")
     measured = named.profiles(solvers, loaded, pilots, progress=progress)
     found = metrics.compare(

@@ -6,15 +6,20 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bespoke_jax import demo
 from bespoke_jax.cli.arguments import existing, nearest
 from bespoke_jax.core.calls import as_field, evaluate
+from bespoke_jax.core.types import Conditioning
 from bespoke_jax.fields.model import Model, noise
 
+GUIDANCE = "guidance"
+"""The condition of a card whose solvers depend on the guidance weight."""
 _FORMS = "a demo model, package.module:function or path/to/file.py:function"
 
 
@@ -71,6 +76,34 @@ def starting(model: Model, start: float) -> Model:
             "there; give its bespoke_jax.Model an x0(key, n, start)"
         )
     return model._replace(start=start)
+
+
+def has_weights(model: Model) -> bool:
+    """Whether the conditioning that the model draws has guidance weights, c["w"]."""
+    drawn = None if model.c is None else model.c(jax.random.key(0), 2)
+    return isinstance(drawn, dict) and np.shape(drawn.get("w")) == (2,)
+
+
+def at_guidance(model: Model, w: float | np.ndarray) -> Model:
+    """The model with guidance weights of our own, for all samples or (n,) for each.
+
+    Raises:
+        ValueError: its c(key, n) draws no weights.
+    """
+    if model.c is None or not has_weights(model):
+        raise ValueError(
+            f"to choose guidance weights, the c(key, n) of the model {model.name} must "
+            'return a dict whose entry "w" is (n,) weights, which its field reads, as '
+            'in bespoke_jax.fields.guide(field, ..., weight=lambda c: c["w"])'
+        )
+    draw = model.c
+
+    def c(key: jax.Array, n: int) -> Conditioning:
+        drawn: Any = draw(key, n)
+        own = jnp.asarray(w, jnp.result_type(drawn["w"], float))
+        return {**drawn, "w": jnp.broadcast_to(own, (n,))}
+
+    return model._replace(c=c)
 
 
 def _from_file(path: str) -> ModuleType:

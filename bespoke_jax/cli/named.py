@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from bespoke_jax import cards, grids
+from bespoke_jax.cli import models
 from bespoke_jax.cli.arguments import existing, nearest
 from bespoke_jax.cli.names import card_of, is_card, is_generic, solver_of
 from bespoke_jax.core.conditional import Conditional
@@ -106,6 +107,20 @@ def at_budgets(
             "no card of --solvers depends on a condition; leave --condition out"
         )
     return found
+
+
+def under(model: Model, names: Iterable[str], condition: float | None) -> Model:
+    """The model at the condition that the solvers of cards were chosen for.
+
+    A model whose conditioning has guidance weights gets this weight, if a card depends
+    on it. Any other is taken as it is.
+    """
+    if condition is None or not models.has_weights(model):
+        return model
+    loaded = [cards.load(existing(name)) for name in names if is_card(name)]
+    each = [one.cards[0] if isinstance(one, cards.CardSet) else one for one in loaded]
+    guided = any(card.condition == models.GUIDANCE for card in each)
+    return models.at_guidance(model, condition) if guided else model
 
 
 def _of_card(

@@ -68,10 +68,12 @@ def interval(flag: str, text: str) -> tuple[float, float]:
 def spread(low: float, high: float, count: int) -> np.ndarray:
     """(count,) numbers that fill [low, high] evenly, in every stretch of them too.
 
-    low + (high - low) frac((i + 1/2) / phi), i = 0 .. count-1, phi the golden ratio:
-    the parts into which paths are split, in their order, all see the whole interval.
+    The two ends, then low + (high - low) frac((i + 1/2) / phi), i = 0 .. count-3, phi
+    the golden ratio: however few of the first are used, they span the interval, and the
+    parts into which paths are split, in their order, all see the whole of it.
     Source: H. Weyl (1916), equidistribution modulo one; the golden ratio has the most
     even gaps.
     """
-    turns = (np.arange(count) + 0.5) * (np.sqrt(5) - 1) / 2
-    return low + (high - low) * (turns % 1)
+    turns = (np.arange(max(count - 2, 0)) + 0.5) * (np.sqrt(5) - 1) / 2
+    inner = low + (high - low) * (turns % 1)
+    return np.concatenate([[low, high], inner])[:count]

@@ -25,7 +25,7 @@ def sample(
         nfe: network evaluations of one sample; 0 takes the card's own, a set of cards
             needs one.
         condition: for a card whose solver depends on a number, such as the guidance
-            weight: its value.
+            weight: its value, which the samples then have as well.
         n: number of samples.
         start: time to start at, for a model that gives states there; -1 is the model's
             own start.
@@ -51,6 +51,7 @@ def sample(
     if nfe == 0 and generic:
         raise ValueError(f"give --nfe: {solver} takes any number of steps")
     chosen = named.solver(solver, nfe, loaded, condition)
+    loaded = named.under(loaded, [solver], condition)
     x0, c = noise(loaded, seeds.key(seed, "sample"), n)
     x = sample_many(loaded.field, chosen, x0, c, progress=progress)
     with atomic.replacing(file) as target:

@@ -1,4 +1,6 @@
-"""`bespoke tailor`: the most accurate solver for the user's own model at one NFE."""
+"""`bespoke tailor`: the most accurate solvers for the user's own model."""
+
+from collections.abc import Sequence
 
 from bespoke_jax.core.solver import Solver
 
@@ -6,7 +8,9 @@ from bespoke_jax.core.solver import Solver
 def tailor(
     *,
     model: str = "",
-    nfe: int = 8,
+    nfe: str = "8",
+    guidance: str = "",
+    effort: str = "best",
     paths: int = 448,
     judge: str = "mean",
     improve: str = "",
@@ -18,17 +22,22 @@ def tailor(
     directory: str = "",
     progress: bool = True,
 ) -> None:
-    """Find the best solver for a model at one NFE by measuring, and write its card.
+    """Find the best solvers for a model by measuring, and write their card.
 
     Args:
         model: demo model, package.module:function or path/to/file.py:function; the
             function takes nothing and returns a bespoke_jax.Model.
-        nfe: network evaluations of one sample.
+        nfe: network evaluations of one sample: 8, or several as 4,6,8 or 3-20, whose
+            solvers share their exact paths and one card.
+        guidance: a range such as 0-6: one solver for every guidance weight in it. The
+            model's c(key, n) must return a dict whose entry "w" is the weight.
+        effort: best, or seconds for solvers from forward evaluations of a few dozen
+            paths alone (--paths 64 is enough).
         paths: exact paths to solve for: three fifths fit, a fifth chooses, and a fifth
             that chose nothing gives the score.
         judge: mean or median of the samples' errors, whichever is to be small.
         improve: a card of nfe or nfe - 1 evaluations to start from as well, or a set
-            that has one.
+            that has some.
         start: time to start at, for a model that gives states there; -1 is the model's
             own start.
         evaluations: network evaluations to spend at most, everything included; 0 is no
@@ -40,15 +49,16 @@ def tailor(
         progress: show progress bars.
     """
     from bespoke_jax import cards
-    from bespoke_jax.cli import arguments, files
+    from bespoke_jax.cli import arguments, files, ranges
 
-    arguments.at_least("nfe", nfe, 1)
+    budgets = ranges.budgets("nfe", nfe)
+    over = ranges.interval("guidance", guidance) if guidance else None
     arguments.at_least("paths", paths, 4)
     arguments.not_negative(evaluations=evaluations, seconds=seconds)
     if judge not in cards.JUDGES:
         raise ValueError(f"--judge must be {' or '.join(cards.JUDGES)}; got {judge}")
     card = files.writable(out, suffix=".json")
-    starts = _starts(improve, nfe) if improve else []
+    starts = _starts(improve, budgets) if improve else []
 
     from bespoke_jax import report
     from bespoke_jax.cli import display, models, seeds
@@ -56,30 +66,37 @@ def tailor(
     from bespoke_jax.fitting.tailor import tailor as run
 
     loaded = models.starting(models.load(model), start)
+    weights = None if over is None else ranges.spread(*over, paths)
+    if weights is not None:
+        loaded = models.at_guidance(loaded, weights)
     x0, c = noise(loaded, seeds.key(seed, "fit paths"), paths)
     with files.resumable(directory) as folder:
         found = run(
             loaded.field,
             x0,
             c=c,
-            nfe=nfe,
+            condition=weights,
+            nfe=budgets if len(budgets) > 1 else budgets[0],
             key=seeds.key(seed, "fit batches"),
             schedule=loaded.schedule,
             start=loaded.start,
             end=loaded.end,
             starts=starts,
             judge=judge,
+            effort=effort,
             evaluations=evaluations or None,
             seconds=seconds or None,
             directory=folder,
             progress=progress,
         )
-    cards.save(card, found, model=model, schedule=loaded.schedule, seed=seed)
-    display.show(*report.findings(found), f"Wrote {card}")
+    about = {"model": model, "schedule": loaded.schedule, "seed": seed}
+    depends = "" if over is None else models.GUIDANCE
+    cards.save(card, found, condition=depends, **about)
+    display.show(*report.findings(found, depends), f"Wrote {card}")
 
 
-def _starts(path: str, nfe: int) -> list[Solver]:
-    """The solvers of a card's file that a search at `nfe` can start from."""
+def _starts(path: str, budgets: Sequence[int]) -> list[Solver]:
+    """The solvers of a card's file that a search at these budgets can start from."""
     from bespoke_jax import cards
     from bespoke_jax.cards.sets import listed
     from bespoke_jax.cli import arguments
@@ -93,12 +110,13 @@ def _starts(path: str, nfe: int) -> list[Solver]:
                 f"--improve {path} has solvers that depend on "
                 f"{card.condition or 'a number'}; give a card of plain ones"
             )
-        if card.solver.nfe in (nfe, nfe - 1):
+        if {card.solver.nfe, card.solver.nfe + 1} & set(budgets):
             found.append(card.solver)
     if not found:
-        budgets = tuple(card.solver.nfe for card in each)
+        has = tuple(card.solver.nfe for card in each)
+        less = f"{budgets[0] - 1}" if len(budgets) == 1 else "one less"
         raise ValueError(
-            f"--improve {path} has {listed(budgets)} evaluations; give a card of {nfe} "
-            f"or {nfe - 1}"
+            f"--improve {path} has {listed(has)} evaluations; give a card of "
+            f"{listed(tuple(budgets))} or {less}"
         )
     return found

@@ -81,7 +81,7 @@ class Budget:
         self._began = min(self._began, time.perf_counter() - elapsed)
 
     @contextmanager
-    def share(self, evaluations: float, seconds: float) -> Iterator[None]:
+    def share(self, evaluations: float | int, seconds: float | int) -> Iterator[None]:
         """Inside, at most so much more may be spent."""
         before = self.evaluations, self.seconds
         self.evaluations = min(self.evaluations, self.spent + evaluations)

@@ -47,7 +47,7 @@ def candidates(
     starts: Sequence[Solver],
     profiles: Mapping[str, grids.GridLike] | None = None,
     *,
-    most: float = math.inf,
+    most: float | int = math.inf,
 ) -> tuple[list[Candidate], list[Dropped]]:
     """Everything of exactly nfe evaluations that lies in the family, each once.
 

@@ -76,3 +76,16 @@ def checked(condition: object, size: int) -> np.ndarray:
             f"{checks.shown(condition)}."
         )
     return values
+
+
+def evenly(condition: np.ndarray) -> np.ndarray:
+    """(N,) an order in which every stretch of the samples sees the whole range.
+
+    The first two have the lowest and the highest condition; the others follow the
+    golden ratio through the ranks of theirs. So paths may be cut into parts, or fewer
+    be solved for than there are noises, whatever the order that they were given in.
+    """
+    ranks = np.argsort(condition, kind="stable")
+    first, inner = ranks[[0, -1]][: len(ranks)], ranks[1:-1]
+    turns = (np.arange(len(inner)) + 0.5) * (np.sqrt(5) - 1) / 2 % 1
+    return np.concatenate([first, inner[np.argsort(np.argsort(turns))]])

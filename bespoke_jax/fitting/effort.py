@@ -7,6 +7,7 @@ numbers a sample has: D equations per sample determine the weights of a row.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from bespoke_jax.fitting import times
@@ -23,15 +24,17 @@ class Effort(NamedTuple):
     """That rows are fitted to by regression, if a sample has many numbers."""
     descends: bool
     """Whether Gauss-Newton steps follow the regression."""
+    exact: bool
+    """Whether the ground truth is to be far more accurate than a fitted solver."""
 
-    def most(self, nfe: int) -> float:
+    def most(self, nfe: int) -> float | int:
         """Evaluations that the search for one solver may spend."""
         return min(self.evaluations, self.solves * nfe * (1 if nfe <= 8 else 2))
 
 
 EFFORTS = {
-    "seconds": Effort(math.inf, 2_500, 32, False),
-    "best": Effort(3_700, 79_000, 64, True),
+    "seconds": Effort(math.inf, 2_500, 32, False, False),
+    "best": Effort(3_700, 79_000, 64, True, True),
 }
 
 RACE = 0.05
@@ -40,9 +43,12 @@ _REGRESSION = 0.12  # the share of regressions and times, where steps follow
 _STEPS, _FEWEST = 4, 16  # of the descent, and paths of one of them
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 _TRIES = 2  # dampings that a step of variable projection takes, on average
+_PASSES = 60  # over the training paths, at most
+_OFTEN = 12  # passes that are worth more than further paths, from _MANY paths on
+_MANY = 512
 
 
-def starts_for(solves: float) -> float:
+def starts_for(solves: float | int) -> float | int:
     """Training-free solvers that a race in a search of so many solves can look at."""
     return max(8, RACE * solves / 3)
 
@@ -122,37 +128,46 @@ class Descent(NamedTuple):
     """Over all of them, at most."""
 
 
+def checking(numbers: int) -> int:
+    """Choosing paths that accept steps, for samples of D = `numbers`, at most.
+
+    All of them choose among what is left at the end.
+    """
+    return max(32, min(128, 1024 // numbers))
+
+
 def descent(
-    nfe: int,
     left: float,
-    step: float,
+    step: Callable[[int], float],
     count: int,
     numbers: int,
     parameters: int,
-    passes: int,
 ) -> Descent | None:
     """The descent that `left` evaluations pay for, if any.
 
     Args:
-        nfe: n.
         left: evaluations.
-        step: evaluations of a step per path of its batch.
+        step: evaluations of a step per path of its batch, by their number.
         count: training paths.
         numbers: D.
         parameters: numbers of theta.
-        passes: over all paths, at most.
     """
-    batch = max(48, min(512, 16 * math.ceil(parameters / numbers)))
+    wanted = math.ceil(max(64, parameters) / (2 * numbers))
+    batch = max(48, min(512, 16 * wanted))
     batch = min(count, batch)
     batches = max(1, count // batch)
     if math.isinf(left):
-        return Descent(batch, batches, passes)
-    if left < _STEPS * step * batch:
-        batch = max(min(batch, _FEWEST), int(left / (_STEPS * step)) // 8 * 8)
+        return Descent(batch, batches, _PASSES)
+    if left < _STEPS * step(batch) * batch:
+        fewer = int(left / (_STEPS * step(batch))) // 8 * 8
+        batch = max(min(batch, _FEWEST), fewer)
         batches = max(1, count // batch)
-    steps = int(left / (step * batch))
+    steps = int(left / (step(batch) * batch))
     if steps < 1:
         return None
-    if _STEPS < steps < 2 * batches:  # fewer paths twice rather than all of them once
+    # Of many paths rather fewer and more often; of few, all of them twice if possible.
+    if steps < _OFTEN * batches:
+        batches = min(batches, max(math.ceil(_MANY / batch), steps // _OFTEN))
+    if _STEPS < steps < 2 * batches:
         batches = min(batches, max(_STEPS, steps // 2))
-    return Descent(batch, batches, min(passes, math.ceil(steps / batches)))
+    return Descent(batch, batches, min(_PASSES, math.ceil(steps / batches)))

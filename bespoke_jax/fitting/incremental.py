@@ -37,8 +37,7 @@ SLACK = 1.03
 """A step may raise the score by this factor: scores are of few paths."""
 _TRIES = 4
 _FALL, _RISE = 1 / 3, 5.0  # of the damping
-_WIDE, _FALLING = 4.0, 0.7  # the robust scale at first, and the share of steps it falls
-_DEAD = 0.01  # relative gain of a pass below which the descent ends
+_DEAD, _PATIENCE = 0.01, 3  # the descent ends if as many passes gain less than this
 
 
 class _Model(NamedTuple):
@@ -82,7 +81,7 @@ def descend(
         note: told of every step.
     """
     budget, models = problem.budget, {}
-    best, track, damping, before = start, start, 1e-2, start.score
+    best, track, damping, scores = start, start, 1e-2, [start.score]
     total = plan.passes * plan.batches
     with tqdm(
         total=total, desc=f"{problem.nfe} NFE", unit="step",
@@ -91,17 +90,17 @@ def descend(
         for number in range(total):
             place = number % plan.batches
             if number and not place:
-                if best.score > (1 - _DEAD) * before and number >= 2 * plan.batches:
+                scores.append(best.score)
+                known = len(scores) > _PATIENCE
+                if known and best.score > (1 - _DEAD) * scores[-1 - _PATIENCE]:
                     break
-                before = best.score
             batch = training.cut(place * plan.batch, (place + 1) * plan.batch)
             least = _least(problem, batch, choosing)
             if not budget.affords(least, seconds=budget.slowest):
                 break
             began = budget.elapsed
-            wide = _scale(problem, number, total)
             track, damping, models[place], loss = _step(
-                problem, track, damping, models, place, batch, choosing, wide
+                problem, track, damping, models, place, batch, choosing
             )
             best = min(best, track, key=lambda one: one.score)
             budget.slowest = max(budget.slowest, budget.elapsed - began)
@@ -119,13 +118,6 @@ def _least(problem: Problem, batch: Data, choosing: Data) -> int:
     )
 
 
-def _scale(problem: Problem, number: int, total: int) -> float:
-    """The robust scale in medians of the errors: infinite for the mean."""
-    if not problem.judge.robust:
-        return math.inf
-    return max(1.0, _WIDE ** (1 - number / (_FALLING * total)))
-
-
 def _step(
     problem: Problem,
     track: Track,
@@ -134,13 +126,12 @@ def _step(
     place: int,
     batch: Data,
     choosing: Data,
-    wide: float,
 ) -> tuple[Track, float, _Model, float]:
     """One step, or the one that an interrupted run has saved."""
 
     def compute() -> list[np.ndarray | float]:
         point = problem.solved(track.theta, batch)
-        c = math.inf if math.isinf(wide) else wide * float(np.median(point.errors))
+        c = float(np.median(point.errors)) if problem.judge.robust else math.inf
         # The evaluations spent so far tell every step from every other one.
         key = jax.random.fold_in(problem.key, problem.budget.spent)
         model = _model(problem, point, batch, key, c)

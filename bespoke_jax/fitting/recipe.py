@@ -17,12 +17,10 @@ class Judge(NamedTuple):
     measure: Callable[[np.ndarray], np.floating]
     """From per-sample errors to the score."""
     robust: bool
-    """Whether the scale of the robust loss falls from step to step: for the median."""
-    passes: int
-    """Over the training paths, at most."""
+    """Whether errors count relative to their median: where that is to be small."""
 
 
-JUDGES = {"mean": Judge(np.mean, False, 4), "median": Judge(np.median, True, 8)}
+JUDGES = {"mean": Judge(np.mean, False), "median": Judge(np.median, True)}
 
 
 class Recipe(NamedTuple):
@@ -35,7 +33,7 @@ class Recipe(NamedTuple):
     test: float | int | Paths
     probes: int
     degree: int
-    tolerance: float | int
+    tolerance: float | int | None
     batch_size: int | None
 
     @property
@@ -55,9 +53,11 @@ class Recipe(NamedTuple):
         checks.known("effort", self.effort, EFFORTS)
         for name, part in (("validation", self.validation), ("test", self.test)):
             fraction_or_paths(name, part)
-        size = self.batch_size
+        size, asked = self.batch_size, self.tolerance
         return self._replace(
-            tolerance=checks.real("tolerance", self.tolerance, above=0),
+            tolerance=(
+                None if asked is None else checks.real("tolerance", asked, above=0)
+            ),
             degree=checks.whole("degree", self.degree, most=8),
             batch_size=None if size is None else checks.whole("batch_size", size),
         )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -25,8 +26,6 @@ from bespoke_jax.fitting.tailored import Tailored
 from bespoke_jax.fitting.times import Maker
 from bespoke_jax.reference.paths import Paths
 
-_CHECKING = 32
-"""Choosing paths that accept steps; all of them choose among what is left."""
 _SCORE = 0.25  # the share of what is left that one score may take
 _NEAR = 5e-6
 """Relative error of the tables of a conditional solver, which float32 leaves."""
@@ -68,7 +67,8 @@ def search(
     parts = parts._replace(validation=parts.validation.ends, test=parts.test.ends)
     test = _affordable(problem, parts.test, parts.test.size, 2)
     budget.reserve(2 * nfe * test.size)
-    choosing = _affordable(problem, parts.validation, _CHECKING, 1)
+    most = spending.checking(parts.training.numbers)
+    choosing = _affordable(problem, parts.validation, most, 1)
     measured, lost = raced(
         problem, found, parts.training.ends, spending.RACE * budget.left / nfe
     )
@@ -89,7 +89,7 @@ def search(
     best = min(tracks, key=lambda one: one.score)
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
     ends, failed = _descend(problem, best, parts.training.ends, choosing, log)
-    best = _chosen(problem, [best, *ends], parts.validation)
+    best = _chosen(problem, [best, *ends], choosing, parts.validation)
     budget.release()
     score, start_score = (
         math.nan if one is None else _scored(problem, one, test)
@@ -170,11 +170,10 @@ def _descend(
     if not EFFORTS[problem.recipe.effort].descends or start.score == 0:
         return [], []
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(start.theta))
-    each = incremental.cost(problem.nfe, problem.recipe.probes, choosing.size, 48)
+    step = partial(incremental.cost, problem.nfe, problem.recipe.probes, choosing.size)
     plan = spending.descent(
-        problem.nfe, problem.budget.left, each, training.size, training.numbers, size,
-        problem.judge.passes,
-    )  # fmt: skip
+        problem.budget.left, step, training.size, training.numbers, size
+    )
     if plan is None:
         return [], []
     try:
@@ -184,11 +183,13 @@ def _descend(
     return ends, []
 
 
-def _chosen(problem: Problem, tracks: Sequence[Track], validation: Data) -> Track:
+def _chosen(
+    problem: Problem, tracks: Sequence[Track], choosing: Data, validation: Data
+) -> Track:
     """The best on all choosing paths, where there are more than accepted steps."""
     tracks = list({id(track): track for track in tracks}.values())
     best = min(tracks, key=lambda one: one.score)
-    if validation.size <= _CHECKING or len(tracks) == 1:
+    if validation.size == choosing.size or len(tracks) == 1:
         return best
     if not problem.budget.affords(len(tracks) * problem.nfe * validation.size):
         return best

@@ -6,9 +6,8 @@ of many iterates make it look better than it is.
 
 from typing import NamedTuple
 
-from bespoke_jax.core.batches import rows
 from bespoke_jax.core.checks import real
-from bespoke_jax.reference.paths import Paths, check_paths
+from bespoke_jax.reference.paths import Paths, check_paths, take
 
 
 class Split(NamedTuple):
@@ -52,13 +51,13 @@ def three_way(
         )
     middle = first + counts["validation"]
     held = [
-        part if isinstance(part, Paths) else _part(paths, where)
+        part if isinstance(part, Paths) else take(paths, where)
         for part, where in (
             (validation, slice(first, middle)),
             (test, slice(middle, None)),
         )
     ]
-    return Split(_part(paths, slice(None, first)), *held)
+    return Split(take(paths, slice(None, first)), *held)
 
 
 def fraction_or_paths(name: str, part: float | int | Paths) -> float | Paths:
@@ -72,10 +71,3 @@ def fraction_or_paths(name: str, part: float | int | Paths) -> float | Paths:
         return part
     fraction = f"{name}, a fraction of the paths or other Paths,"
     return real(fraction, part, above=0, below=1)
-
-
-def _part(paths: Paths, index: slice) -> Paths:
-    """Some of the paths, placed on devices as the whole."""
-    names = ("x0", "x1", "c", "states", "slopes")
-    parts = rows([getattr(paths, name) for name in names], index)
-    return paths._replace(**dict(zip(names, parts, strict=True)))

@@ -7,7 +7,7 @@
 3. Rows by regression on several grids; the times of the best by variable projection.
    For the effort "seconds" that is all.
 4. Incremental Gauss-Newton steps on all numbers of the best, a non-stationary family.
-   Where the median is what counts, the robustness scale falls step by step.
+   Where the median is what counts, errors count relative to it.
 5. The best on the choosing paths is returned. The starts are among what is chosen from,
    so it is never worse there than the best of them.
 
@@ -24,8 +24,9 @@ import numpy as np
 
 from bespoke_jax import fields, grids
 from bespoke_jax.core import checks
+from bespoke_jax.core.batches import rows
 from bespoke_jax.core.budget import Budget
-from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.calls import as_field, as_states
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.solver import Solver, validate
 from bespoke_jax.core.types import Arr, Conditioning
@@ -39,6 +40,7 @@ from bespoke_jax.fitting.conditions import (
     ConditionLike,
     basis_of,
     checked,
+    evenly,
 )
 from bespoke_jax.fitting.data import Data
 from bespoke_jax.fitting.effort import EFFORTS, starts_for
@@ -79,7 +81,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -105,7 +107,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -130,7 +132,7 @@ def tailor(
     probes: int = 3,
     evaluations: float | int | None = None,
     seconds: float | int | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     batch_size: int | None = None,
     directory: str | Path | None = None,
     progress: bool = True,
@@ -152,7 +154,7 @@ def tailor(
         c: conditioning of x0, leading axis N.
         condition: (N,) a number of each sample that its solver may depend on, such as
             the guidance weight that travels in c, spread over the range that the solver
-            is for; None is one solver for all.
+            is for, in any order; None is one solver for all.
         degree: of the polynomials in the condition.
         starts: further solvers to start from, of at most nfe evaluations (to shorter
             ones, evaluations are added that nothing looks at; the result is then never
@@ -172,7 +174,9 @@ def tailor(
             truth, which may then be of fewer noises than N.
         seconds: wall-clock to spend at most, everything included. Checked between
             steps: the last one is not begun unless it fits.
-        tolerance: relative and absolute tolerance of the ground truth.
+        tolerance: relative and absolute tolerance of the ground truth; None is 1e-5 for
+            the effort "best", and for "seconds" about a tenth of the error of the
+            solvers that are to be expected (`reference.solve_for`).
         batch_size: samples in one network call, which bounds memory; None is 128 for
             the ground truth and 64 or more for the fit.
         directory: where to keep ground truth and steps: the same call goes on there,
@@ -196,9 +200,13 @@ def tailor(
     budget, folder = Budget(evaluations, seconds), _folder(directory)
     flow = _flow(field, schedule, check_interval(start, end))
     _check_starts(starts, flow, recipe.nfe)
+    if condition is not None:
+        x0, c, condition = _mixed(x0, c, condition, recipe.degree)
     paths = ground_truth(flow, x0, c, recipe, budget, folder, progress=progress)
     given = identity.of_noises("x0", x0 if isinstance(x0, Paths) else (x0, c))
     settings = _settings(recipe, budget) | given | _measured(flow, paths, key, starts)
+    if condition is not None:
+        settings["condition"] = condition
     budget.pay(identity.PROBE_COST)
     with Journal(folder and folder / "tailor", settings, budget) as journal:
         # Where seconds bound the truth, the first run decides how many paths there are.
@@ -237,8 +245,21 @@ def _check_starts(starts: Sequence[Solver], flow: Flow, budgets: Sequence[int]) 
         _family(flow, one.nfe).init(one)
 
 
+def _mixed(
+    x0: Arr | Paths, c: Conditioning, condition: ConditionLike, degree: int
+) -> tuple[Arr | Paths, Conditioning, np.ndarray]:
+    """The samples in an order in which all parts of them see all conditions."""
+    x0 = x0 if isinstance(x0, Paths) else as_states(x0, c)
+    values = checked(condition, x0.size if isinstance(x0, Paths) else len(x0))
+    basis_of(values, degree)  # too few are refused before anything is spent
+    order = evenly(values)
+    if isinstance(x0, Paths):
+        return take(x0, order), c, values[order]
+    return *rows((x0, c), order), values[order]
+
+
 def _parts(
-    paths: Paths, condition: ConditionLike | None, recipe: Recipe
+    paths: Paths, condition: np.ndarray | None, recipe: Recipe
 ) -> tuple[Parts, Basis]:
     """The paths in three parts, with their conditions."""
     split = three_way(paths, recipe.validation, recipe.test)
@@ -250,7 +271,7 @@ def _parts(
             "whose conditions are known."
         )
     # As many as x0 had; a budget may have paid for the first of them.
-    values = checked(np.asarray(condition)[: paths.size], paths.size)
+    values = condition[: paths.size]
     basis = basis_of(values, recipe.degree)
     sizes = np.cumsum([part.size for part in split])[:-1]
     phi = np.split(basis(values), sizes)

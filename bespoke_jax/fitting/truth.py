@@ -12,10 +12,13 @@ from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.fitting import gauss_newton, identity
+from bespoke_jax.fitting.effort import EFFORTS
 from bespoke_jax.fitting.recipe import Recipe
+from bespoke_jax.reference.fixed import NotReached
 from bespoke_jax.reference.paths import Paths
 
 _SHARE = 0.5  # of the budget
+_EXACT = 1e-5  # the tolerance of efforts that are to be the best
 _LEAST = 4  # paths: two to fit, one to choose and one to score
 
 
@@ -45,32 +48,52 @@ def ground_truth(
         ValueError: given paths on another interval, or too few of them.
         TooLittle: the budget does not pay for the least that a search needs.
     """
-    (field, _, interval), tolerance = flow, recipe.tolerance
     if isinstance(x0, Paths):
         return _given(flow, x0, recipe, budget)
-    bounded = budget.bounded
-    allowance = max(1, int(_SHARE * budget.evaluations)) if bounded else None
+    allowance = max(1, int(_SHARE * budget.evaluations)) if budget.bounded else None
     try:
-        paths = reference.solve(
-            field,
-            x0,
-            c=c,
-            start=interval[0],
-            end=interval[1],
-            rtol=tolerance,
-            atol=tolerance,
-            dense=True,
-            batch_size=recipe.batch_size or 128,
-            evaluations=allowance,
-            seconds=None if math.isinf(budget.seconds) else _SHARE * budget.seconds,
-            directory=folder and folder / "ground-truth",
-            progress=progress,
-        )
+        paths = _solved(flow, x0, c, recipe, budget, allowance, folder, progress)
     except TooLittle as error:
         least = max(error.least / _SHARE, error.least + _least_search(recipe))
         raise TooLittle(int(budget.evaluations), math.ceil(least)) from None
     budget.pay(paths.stats.evaluations)
     return _enough(paths, recipe)
+
+
+def _solved(
+    flow: Flow,
+    x0: Arr,
+    c: Conditioning,
+    recipe: Recipe,
+    budget: Budget,
+    allowance: int | None,
+    folder: Path | None,
+    progress: bool,
+) -> Paths:
+    """Paths as accurate as the tolerance says, or as the effort needs them."""
+    field, schedule, (start, end) = flow
+    options = {
+        "c": c, "start": start, "end": end, "evaluations": allowance,
+        "seconds": None if math.isinf(budget.seconds) else _SHARE * budget.seconds,
+        "batch_size": recipe.batch_size or 128, "progress": progress,
+    }  # fmt: skip
+    tolerance = recipe.tolerance
+    if tolerance is None and not EFFORTS[recipe.effort].exact:
+        try:
+            return reference.solve_for(
+                field, x0, nfe=max(recipe.nfe), schedule=schedule,
+                directory=folder and folder / "ground-truth-steps", **options,
+            )  # fmt: skip
+        except NotReached as error:  # no smooth field: steps have to adapt
+            tolerance = error.tolerance
+            budget.pay(error.spent)
+            if allowance is not None:
+                options["evaluations"] = max(1, allowance - error.spent)
+    tolerance = _EXACT if tolerance is None else tolerance
+    return reference.solve(
+        field, x0, rtol=tolerance, atol=tolerance,
+        directory=folder and folder / "ground-truth", **options,
+    )  # fmt: skip
 
 
 def _given(flow: Flow, paths: Paths, recipe: Recipe, budget: Budget) -> Paths:

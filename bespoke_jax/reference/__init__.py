@@ -13,3 +13,4 @@ Tsitouras (2011) and Dormand and Prince (1980) for the two pairs.
 from bespoke_jax.reference.solving import invert as invert
 from bespoke_jax.reference.solving import solve as solve
 from bespoke_jax.reference.solving import solve_at as solve_at
+from bespoke_jax.reference.solving import solve_for as solve_for

@@ -18,7 +18,7 @@ import numpy as np
 from jax.core import Tracer
 
 from bespoke_jax.core import checks
-from bespoke_jax.core.batches import Index
+from bespoke_jax.core.batches import Index, rows
 from bespoke_jax.core.norms import rms as rms
 from bespoke_jax.core.types import Arr, Conditioning, Scalar
 
@@ -46,7 +46,11 @@ class Stats(NamedTuple):
 
 @jax.tree_util.register_static
 class Certificate(NamedTuple):
-    """How far another method at ten times tighter tolerance ends from the same samples.
+    """How far another solve ends from the same samples.
+
+    It is another method at ten times tighter tolerance. For a multistep solve it is the
+    same solver with a third fewer steps, whose error dominates the difference
+    (`reference.levels`).
 
     Differences are per-sample RMS norms, the largest over the checked samples. The
     check runs in float64 where the field computes in it (`dtype`). Where it cannot,
@@ -55,9 +59,9 @@ class Certificate(NamedTuple):
     """
 
     samples: int
-    rtol: float
-    """Tolerances of the check."""
-    atol: float
+    rtol: float | None
+    """Tolerances of the check; None for one of fixed steps."""
+    atol: float | None
     endpoint: float
     """At the end of the interval."""
     states: float
@@ -73,7 +77,8 @@ class Certificate(NamedTuple):
     @property
     def text(self) -> str:
         """The certificate as one sentence."""
-        by = f"{self.method} at rtol = {self.rtol:.2g} in {self.dtype}"
+        at = "" if self.rtol is None else f" at rtol = {self.rtol:.2g}"
+        by = f"{self.method}{at} in {self.dtype}"
         if self.resolved:
             return f"{self.samples} end points are within {self.endpoint:.2g} of {by}"
         return (
@@ -157,20 +162,17 @@ def require_dense(paths: Paths, reader: str) -> None:
 def take(paths: Paths, index: Index) -> Paths:
     """The paths at `index` (an integer array or a slice), knots and end as they are.
 
+    They are placed on devices as the whole is.
+
     Raises:
         ValueError: an index of another kind, or (unless traced) out of range.
     """
     check_paths(paths)
     if not isinstance(index, Tracer):
         _check_index(paths.size, index)
-    pick = lambda tree: jax.tree.map(lambda leaf: leaf[index], tree)
-    return paths._replace(
-        x0=pick(paths.x0),
-        x1=pick(paths.x1),
-        c=pick(paths.c),
-        states=pick(paths.states),
-        slopes=pick(paths.slopes),
-    )
+    names = ("x0", "x1", "c", "states", "slopes")
+    parts = rows([getattr(paths, name) for name in names], index)
+    return paths._replace(**dict(zip(names, parts, strict=True)))
 
 
 def _check_index(size: int, index: Index) -> None:
@@ -217,14 +219,17 @@ def at(paths: Paths, t: Arr | float) -> tuple[jax.Array, jax.Array]:
     if np.ndim(checks.numbers("t", t)) > 1:
         raise ValueError(f"t must be one time or (m,) times; got {checks.shown(t)}.")
     t = jnp.asarray(t, paths.states.dtype)
-    knots = jnp.asarray(paths.knots, t.dtype)
+    # A traced time picks from arrays of JAX alone.
+    knots, states, slopes = (
+        jnp.asarray(leaf, t.dtype) for leaf in (paths.knots, paths.states, paths.slopes)
+    )
 
     def one(t):
         j = jnp.clip(jnp.searchsorted(knots, t, side="right") - 1, 0, knots.size - 2)
         h = knots[j + 1] - knots[j]
         tau = (t - knots[j]) / h
-        x_r, x_s = paths.states[:, j], paths.states[:, j + 1]
-        v_r, v_s = paths.slopes[:, j], paths.slopes[:, j + 1]
+        x_r, x_s = states[:, j], states[:, j + 1]
+        v_r, v_s = slopes[:, j], slopes[:, j + 1]
         # Written around x_r: the difference x_s - x_r is small and exact.
         w = tau**2 * (3 - 2 * tau)
         x = x_r + w * (x_s - x_r)

@@ -18,7 +18,7 @@ from bespoke_jax import fields
 from bespoke_jax.core.batches import batch_shape, filled, place_like, rows
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
-from bespoke_jax.core.types import Conditioning
+from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference import certificate as certifying
 from bespoke_jax.reference import rounding as noise
 from bespoke_jax.reference.adaptive import PER_STEP, Solved, slopes_at
@@ -276,12 +276,20 @@ def _batch(
 
 def assemble(
     request: Request,
-    found: Pilots,
-    look: Look,
+    times: np.ndarray,
     parts: Sequence[Part],
+    certify: Callable[[Arr], Certificate | None],
     budget: Budget,
 ) -> Paths:
-    """Paths of all parts, placed as x0 is."""
+    """Paths of all parts, placed as x0 is.
+
+    Args:
+        request: what was asked for.
+        times: (m,) times of the field of the states.
+        parts: in the order of the samples.
+        certify: the certificate of all states (N, m, *shape).
+        budget: what was spent.
+    """
     problem, samples = request.problem, request.samples
     join = lambda leaves: place_like(jnp.concatenate(leaves), samples.x0)
     states = join([jnp.asarray(part.states) for part in parts])
@@ -299,19 +307,12 @@ def assemble(
     slopes = None
     if parts[0].slopes is not None:
         slopes = join([jnp.asarray(part.slopes) for part in parts])
-    certificate: Certificate | None = certifying.certificate(
-        problem,
-        found.check,
-        states[: len(found.check.states)],
-        interpolation=found.interpolation,
-        floor=look.floor,
-    )
     scalar = lambda value: jnp.asarray(value, x0.dtype)
     return Paths(
         x0=x0,
         x1=place_like(states[:, -1], samples.x0),
         c=c,
-        knots=jnp.asarray(found.times, x0.dtype),
+        knots=jnp.asarray(times, x0.dtype),
         states=states,
         slopes=slopes,
         start=scalar(problem.start),
@@ -319,6 +320,19 @@ def assemble(
         stats=Stats(
             float(costs.mean()), int(costs.max()), budget.spent, budget.elapsed
         ),
-        certificate=certificate,
+        certificate=certify(states),
         control=problem.control,
+    )
+
+
+def certificate(
+    request: Request, found: Pilots, look: Look, states: Arr
+) -> Certificate | None:
+    """That of the check, and a warning where it is bad."""
+    return certifying.certificate(
+        request.problem,
+        found.check,
+        states[: len(found.check.states)],
+        interpolation=found.interpolation,
+        floor=look.floor,
     )

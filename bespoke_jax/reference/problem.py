@@ -18,8 +18,12 @@ _FLOOR = 10
 """Tolerances below this many units of rounding would be rejected forever."""
 
 
-def check_control(control: Control) -> Control:
+def check_control(control: Control, further: tuple[str, ...] = ()) -> Control:
     """The control, if all of it is usable.
+
+    Args:
+        control: of any numbers.
+        further: methods that are allowed beside the adaptive ones.
 
     Raises:
         ValueError: naming what is not.
@@ -27,7 +31,7 @@ def check_control(control: Control) -> Control:
     return Control(
         checks.real("rtol", control.rtol, above=0),
         checks.real("atol", control.atol, above=0),
-        checks.known("method", control.method, METHODS),
+        checks.known("method", control.method, (*METHODS, *further)),
         checks.whole("max_steps", control.max_steps, most=2**31 - 1),
     )
 

@@ -7,23 +7,27 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
-from bespoke_jax.cards.checkpoint import Checkpoints
+from bespoke_jax import fields
 from bespoke_jax.core import checks
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import as_field, as_states, evaluate
-from bespoke_jax.core.fingerprint import fingerprint
-from bespoke_jax.core.protocols import VelocityField
+from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Conditioning, State
 from bespoke_jax.families.family import check_interval
-from bespoke_jax.reference import pipeline
+from bespoke_jax.reference import fixed, pipeline
 from bespoke_jax.reference.adaptive import METHODS, solve_each
-from bespoke_jax.reference.allowance import Allowance
+from bespoke_jax.reference.fixed import Plan, Sought
 from bespoke_jax.reference.frame import frame_of
 from bespoke_jax.reference.paths import Control, Paths
 from bespoke_jax.reference.pipeline import Request, Samples
 from bespoke_jax.reference.problem import Problem, check_control
+from bespoke_jax.reference.running import run
+from bespoke_jax.schedules import CondOT
+
+SHARE = 0.05
+"""Bounds the error by about a tenth of that of a fitted solver, which has a half to a
+third of the error of training-free ones."""
 
 
 def solve(
@@ -36,6 +40,7 @@ def solve(
     rtol: float = 1e-5,
     atol: float = 1e-5,
     method: str = "tsit5",
+    schedule: Schedule | None = None,
     dense: bool = True,
     times: Any = None,
     jumps: Any = (),
@@ -59,7 +64,12 @@ def solve(
         start, end: the interval, 0 <= start < end <= 1; end below 1 where the field is
             singular at the data (noise and data predictions).
         rtol, atol: tolerances of the step-size control, per sample, on its RMS norm.
-        method: "tsit5" or "dopri5".
+        method: "tsit5" or "dopri5"; or "multistep": one solver of the table for all
+            samples, of the fewest evaluations at which the error of four pilots, by
+            comparison with a solve of a third fewer, is below the tolerance. Cheaper
+            at loose tolerances (1e-3) on smooth fields; no sample waits for another.
+        schedule: path of the model, for "multistep"; None is the one that the field was
+            made with (`fields.schedule_of`), or CondOT. Any of them converges.
         dense: states and slopes at knots, for `paths.at`; False computes end points
             alone, at a half to a quarter of the evaluations.
         times: (m,) increasing times in [start, end]: states there, at start and at end
@@ -86,7 +96,8 @@ def solve(
         ValueError: arguments out of range, x0 that is not finite, a field that is not
             finite or lets samples notice each other, too few evaluations for two paths
             (naming the least), or a directory that holds other paths.
-        RuntimeError: a solve failed; names samples, the time reached and tolerance.
+        RuntimeError: a solve failed; names samples, the time reached and tolerance. Or
+            "multistep" does not reach the tolerance in 512 evaluations.
 
     Warns:
         UserWarning: a tolerance below what the field's arithmetic resolves, an error
@@ -97,14 +108,74 @@ def solve(
     if math.isfinite(budget.seconds):  # looked at between batches
         batch_size = min(batch_size, pipeline.IN_TIME)
     dense = dense and times is None
+    control = Control(rtol, atol, method, max_steps)
     request = Request(
-        _problem(field, start, end, jumps, Control(rtol, atol, method, max_steps)),
+        _problem(field, start, end, jumps, control, (fixed.METHOD,)),
         Samples(x0, c), _times(times, float(start), float(end)), dense, batch_size,
     )  # fmt: skip
-    paths = _ground_truth(request, budget, folder, progress)
+    plan = None
+    if method == fixed.METHOD:
+        _refuse("times", times is not None)
+        _refuse("jumps", np.size(jumps) > 0)
+        plan = _plan(request, schedule, None)
+    paths = run(request, budget, folder, progress, plan)
     if dense or times is not None:
         return paths
     return paths._replace(knots=None, states=None)
+
+
+def solve_for(
+    field: VelocityField,
+    x0: State,
+    *,
+    nfe: int,
+    share: float = SHARE,
+    c: Conditioning = None,
+    start: float | int = 0.0,
+    end: float | int = 1.0,
+    schedule: Schedule | None = None,
+    batch_size: int = 128,
+    evaluations: float | int | None = None,
+    seconds: float | int | None = None,
+    directory: str | Path | None = None,
+    progress: bool = True,
+) -> Paths:
+    """Dense paths just accurate enough to fit and judge solvers of `nfe` evaluations.
+
+    The "multistep" method of `solve` at the absolute tolerance
+
+        share min_s mean_i |x_i^s - x_i|
+
+    over the pilots i and the training-free solvers s of nfe evaluations that it tries.
+    Fitted solvers have a third to a half of that error.
+
+    Args:
+        field, x0, c, start, end, schedule, batch_size, evaluations, seconds, directory,
+            progress: as `solve`.
+        nfe: evaluations of the solvers that the paths are for; the largest of several.
+        share: of their error, in (0, 1).
+
+    Returns:
+        Paths; `control.atol` is the tolerance.
+
+    Raises:
+        ValueError, RuntimeError: as `solve`.
+    """
+    x0 = _checked(x0, c, start, end, batch_size)
+    sought = Sought(
+        checks.whole("nfe", nfe, most=1000),
+        checks.real("share", share, above=0, below=1),
+    )
+    budget, folder = Budget(evaluations, seconds), _folder(directory)
+    if math.isfinite(budget.seconds):  # looked at between batches
+        batch_size = min(batch_size, pipeline.IN_TIME)
+    control = Control(1e-5, 1e-5, fixed.METHOD)
+    request = Request(
+        _problem(field, start, end, (), control, (fixed.METHOD,)), Samples(x0, c),
+        _times(None, float(start), float(end)), True, batch_size,
+    )  # fmt: skip
+    plan = _plan(request, schedule, sought)
+    return run(request, budget, folder, progress, plan)
 
 
 def invert(
@@ -146,7 +217,7 @@ def invert(
         Samples(x1, c), np.array([end, start], np.float64), False, batch_size,
     )  # fmt: skip
     budget, folder = Budget(evaluations), _folder(directory)
-    return _ground_truth(request, budget, folder, progress).x1
+    return run(request, budget, folder, progress).x1
 
 
 def solve_at(
@@ -195,52 +266,17 @@ def solve_at(
     return states, jnp.concatenate([zero, inner, zero])
 
 
-def _ground_truth(
-    request: Request, budget: Budget, folder: Path | None, progress: bool
-) -> Paths:
-    """Look at the field, solve and certify; what is in the folder is not done again."""
-    look = pipeline.look_at(request)
-    budget.pay(look.evaluations)
-    allowance = Allowance(budget, pipeline.LOOKING)
-    store, cached = None, lambda step, compute: compute()
-    if folder is not None:
-        settings = _settings(request, budget) | {"field": look.rounding.probe}
-        store = Checkpoints(folder, settings, keep=None)
-        cached = store.cached
-    control = request.problem.control
-    with tqdm(
-        total=request.samples.size,
-        desc=f"ground truth {control.method} rtol={control.rtol:g}",
-        unit="path",
-        disable=not progress,
-    ) as bar:
-
-        def note(paths: int, mean: float) -> None:
-            bar.update(paths)
-            bar.set_postfix_str(f"{mean:.0f} NFE per path" if mean else "")
-
-        bar.set_postfix_str("pilots")
-        found = pipeline.pilots(request, look, allowance, cached)
-        parts = pipeline.batches(request, found, allowance, cached, note)
-    if store is not None:
-        store.close()
-    return pipeline.assemble(request, found, look, parts, budget)
+def _plan(request: Request, schedule: Schedule | None, sought: Sought | None) -> Plan:
+    known = schedule or fields.schedule_of(request.problem.field) or CondOT()
+    return Plan(checks.schedule("schedule", known), sought)
 
 
-def _settings(request: Request, budget: Budget) -> dict[str, Any]:
-    """What identifies a run: inputs alone, the same on any device and at any time."""
-    problem = request.problem
-    return {
-        "x0": fingerprint(tuple(request.samples)),
-        **problem.control._asdict(),
-        "start": problem.start,
-        "end": problem.end,
-        "times": [float(t) for t in request.times],
-        "dense": request.dense,
-        "jumps": list(problem.frame.jumps),
-        "batch_size": request.batch_size,
-        "evaluations": int(budget.evaluations) if budget.bounded else None,
-    }
+def _refuse(name: str, given: bool) -> None:
+    if given:
+        raise ValueError(
+            f'{name} need adaptive steps; use method="tsit5", or leave {name} out '
+            f'with method="{fixed.METHOD}".'
+        )
 
 
 def _problem(
@@ -249,10 +285,13 @@ def _problem(
     end: float | int,
     jumps: Any,
     control: Control,
+    further: tuple[str, ...] = (),
 ) -> Problem:
     field = as_field(field)
     frame = frame_of(field, start, end, jumps)
-    return Problem(field, float(start), float(end), check_control(control), frame)
+    return Problem(
+        field, float(start), float(end), check_control(control, further), frame
+    )
 
 
 def _folder(directory: str | Path | None) -> Path | None:

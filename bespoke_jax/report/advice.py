@@ -104,7 +104,7 @@ def cautions(points: Sequence[Point], paths: Paths) -> list[str]:
         near = [p for p in points if p.error < 10 * floor]
         notes.append(
             f"The exact samples are themselves off by at most {_number(floor)} (RMS, "
-            f"{paths.certificate.samples} of them solved again ten times more tightly)"
+            f"{paths.certificate.samples} of them solved again)"
             + (
                 f": the errors of {', '.join(map(_called, near))} are within ten times "
                 "of that; solve at a smaller tolerance before comparing them."

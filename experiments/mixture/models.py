@@ -2,15 +2,16 @@
 
 import bespoke_jax as bj
 
+PATH = bj.schedules.VP()
+
 
 def model(
     name: str, mixture: bj.fields.Mixture, *, end: float | int = 1 - 1e-3
 ) -> bj.Model:
     """A mixture on the VP path to `end`."""
-    schedule = bj.schedules.VP()
-    field = bj.fields.mixture_field(schedule, mixture)
+    field = bj.fields.mixture_field(PATH, mixture)
     shape = (mixture.mu.shape[1],)
-    return bj.Model(field, shape, end=end, schedule=schedule, name=name)
+    return bj.Model(field, shape, end=end, schedule=PATH, name=name)
 
 
 def benchmark(seed: int) -> bj.Model:

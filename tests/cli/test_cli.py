@@ -88,7 +88,14 @@ def euler_card():
             "shape of x, (2, 4, 4, 1), in floating point; got (2, 2, 4, 1), float32",
         ),
         ("tailor --judge best", "--judge must be mean or median; got best"),
-        ("tailor --nfe 0", "--nfe must be at least 1; got 0"),
+        ("tailor --nfe 0", "--nfe must lie in 1 .. 1000; got 0"),
+        ("tailor --nfe 8-4", "the range 8-4 falls; write 4-8"),
+        ("tailor --guidance 6-0", "--guidance: the range must rise; got 6 to 0"),
+        (
+            "tailor --guidance 0-6 --model MODEL",
+            'must return a dict whose entry "w" is (n,) weights',
+        ),
+        ("tailor --effort slow --model MODEL", "effort must be"),
         ("tailor --seconds -1", "--seconds must not be negative; got -1"),
         (
             "tailor --improve euler-5.json --nfe 8 --model MODEL",

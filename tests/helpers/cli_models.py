@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from bespoke_jax import schedules
+from bespoke_jax import fields, schedules
 from bespoke_jax.fields.model import Model
 
 MEAN, STD = 0.5, 0.3
@@ -16,6 +16,17 @@ def velocity(t, x, c=None):
 
 def gaussian():
     return Model(velocity, (4, 4, 1), schedule=schedules.CondOT(), name="gaussian")
+
+
+def guided():
+    """Guidance away from noise itself, by the weight of each sample."""
+    return gaussian()._replace(
+        field=fields.guide(
+            velocity, lambda t, x: -x, weight=lambda c: jnp.asarray(c["w"])
+        ),
+        c=lambda key, n: {"w": jnp.ones(n)},
+        name="guided",
+    )
 
 
 def narrow():

@@ -2,10 +2,11 @@
 
     uv run python -m experiments.digits.tailor
 
-One fit for each model and NFE on the shared ground truth, started from all
-training-free solvers and from the fit at one NFE less. It is compared on test noises
-with the best training-free solver on its best grid (chosen on these very noises, which
-is in its favour) and with RK1-, RK2- and RK4-Bespoke of `experiments.digits.solvers`.
+For each model and NFE two fits: "best" on the shared ground truth, and "seconds", rows
+by regression from 32 noises whose ground truth it solves for itself. For one model also
+every NFE from 3 to 20 in one call. They are compared on test noises with the best
+training-free solver on its best grid (chosen on these very noises, which is in its
+favour), with RK1-, RK2- and RK4-Bespoke of `experiments.digits.solvers` and with OLSS.
 """
 
 from experiments.harness import command
