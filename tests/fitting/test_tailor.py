@@ -44,11 +44,11 @@ def test_tailor_is_far_below_every_training_free_solver(paths, tailored):
     assert np.all(np.diff(tailored.history.rmse) <= 0)
     assert np.all(np.diff(tailored.history.evaluations) > 0)
     assert tailored.history.evaluations[0] > paths.stats.evaluations
-    # Steps lowered what regression had reached, and that what the race had found.
+    # Regression is far below the race on so smooth a field; steps lower it further.
     assert len(tailored.history.rmse) > 4
     assert tailored.start.startswith("regression, ")
     raced, regressed = tailored.history.rmse[:2]
-    assert tailored.history.rmse[-1] < 0.95 * regressed < 0.9 * raced
+    assert tailored.history.rmse[-1] < regressed < 0.5 * raced
 
 
 @pytest.mark.slow

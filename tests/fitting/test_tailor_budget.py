@@ -38,7 +38,7 @@ def test_a_budget_is_never_exceeded_and_a_larger_one_never_useless():
         assert found.evaluations <= budget
         assert np.all(found.history.evaluations <= budget)
         solved[budget] = found
-    assert min(solved) <= 3000
+    assert min(solved) <= 5000  # dense paths: their slopes are paid for too
     # Of the race, of the regressions and of the end: all others are steps.
     assert all(len(found.history.rmse) > 3 for b, found in solved.items() if b >= 1e4)
     assert solved[1e6].rmse < 0.6 * solved[1e6].start_rmse

@@ -110,9 +110,9 @@ def test_one_time_goes_where_a_search_finds_it():
     best = min(tried, key=tried.__getitem__)
     first = Timed("beside", made.fit(at(best - 0.2)))
     improved = times.improve(made, first, np.mean, steps=12, pay=lambda cost: None)
-    assert mean(first.fit) > 1.1 * tried[best]
-    assert mean(improved[-1].fit) <= 1.01 * tried[best]
-    assert abs(improved[-1].times[1] - best) < 0.05
+    assert mean(first.fit) > 10 * tried[best]
+    assert mean(improved[-1].fit) <= 1.25 * tried[best]
+    assert abs(improved[-1].times[1] - best) < 0.02
 
 
 @pytest.mark.slow
