@@ -7,7 +7,8 @@
 3. Rows by regression on several grids; the times of the best by variable projection.
    For the effort "seconds" that is all.
 4. Incremental Gauss-Newton steps on all numbers of the best, a non-stationary family.
-   Where the median is what counts, errors count relative to it.
+   Where the median is what counts, errors count relative to it. What is left pays for
+   the same from other grids.
 5. The best on the choosing paths is returned. The starts are among what is chosen from,
    so it is never worse there than the best of them.
 

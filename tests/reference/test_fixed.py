@@ -33,6 +33,7 @@ def paths():
     return solve()
 
 
+@pytest.mark.slow
 def test_the_error_is_certified_and_falls_with_the_tolerance(paths):
     """Against the exact ends: the bound holds, with no more accuracy than asked for."""
     fine = solve(1e-5, dense=False)
@@ -47,6 +48,7 @@ def test_the_error_is_certified_and_falls_with_the_tolerance(paths):
     assert fine.states is None
 
 
+@pytest.mark.slow
 def test_dense_states_are_on_the_path_between_knots(paths):
     """One velocity per knot, that of the field, and cubic error below the tolerance."""
     assert paths.knots.shape == (paths.stats.nfe_max + 1,)
@@ -59,16 +61,17 @@ def test_dense_states_are_on_the_path_between_knots(paths):
     assert paths.certificate.interpolation <= 1e-3 * (1 + np.abs(EXACT).max())
 
 
+@pytest.mark.slow
 def test_all_evaluations_are_counted_and_one_program_runs_all_levels():
     calls, counted = counting(FIELD)
     made = solve(field=counted, x0=X0[:9], batch_size=5)
     jax.effects_barrier()
     assert made.stats.evaluations == sum(calls)
     n = made.stats.nfe_max
-    assert sum(calls) - calls.count(5) * 5 < made.stats.evaluations
     assert calls.count(5) == n + 1  # the fifth to ninth sample, in one batch
 
 
+@pytest.mark.slow
 def test_batches_and_conditioning_change_nothing(paths):
     shifted = lambda t, x, c: FIELD(t, x - c[:, None])
     shift = jnp.linspace(-1.0, 1.0, len(X0))
@@ -84,6 +87,7 @@ def test_batches_and_conditioning_change_nothing(paths):
     )
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_paths(tmp_path, paths, monkeypatch):
     original, runs = levels.march, []
 
@@ -107,14 +111,18 @@ def test_an_interrupted_run_goes_on_to_the_same_paths(tmp_path, paths, monkeypat
         solve(directory=tmp_path, schedule=bj.schedules.CondOT())
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept_and_the_least_is_named(paths):
-    enough = paths.stats.evaluations - 2 * (paths.stats.nfe_max + 1)
-    with pytest.warns(UserWarning, match="pays for 10 of 12 paths"):
-        made = solve(evaluations=enough)
-    assert made.stats.evaluations == enough and made.size == 10
-    np.testing.assert_allclose(made.states, paths.states[:10], atol=1e-12)
+    """Pilots may take a half of it; what is left is spent to the last path."""
+    x0 = noises(40, jnp.float64)
+    whole = solve(x0=x0)
+    enough = whole.stats.evaluations - 2 * (whole.stats.nfe_max + 1)
+    with pytest.warns(UserWarning, match="pays for 38 of 40 paths"):
+        made = solve(x0=x0, evaluations=enough)
+    assert made.stats.evaluations == enough and made.size == 38
+    np.testing.assert_allclose(made.states, whole.states[:38], atol=1e-12)
     budget = 150
-    for _ in range(20):
+    while True:
         try:
             made = solve(evaluations=budget)
             break
@@ -124,6 +132,7 @@ def test_a_budget_is_kept_and_the_least_is_named(paths):
     assert 2 <= made.size and made.stats.evaluations <= budget
 
 
+@pytest.mark.slow
 def test_what_is_not_reached_is_said_with_the_way_out():
     rough = lambda t, x: jnp.sign(jnp.sin(40 * x) + jnp.sin(90 * t)[:, None])
     with pytest.raises(NotReached, match='Use method="tsit5"') as error:
@@ -135,6 +144,7 @@ def test_what_is_not_reached_is_said_with_the_way_out():
             solve(**options)
 
 
+@pytest.mark.slow
 def test_a_velocity_that_is_infinite_at_the_end_is_not_read():
     """x' = -x / (2 sqrt(1 - t)): x = x_0 exp(sqrt(1 - t) - 1), with infinite slope."""
     field = lambda t, x: -x / (2 * jnp.sqrt(1 - t))[:, None]
@@ -143,6 +153,7 @@ def test_a_velocity_that_is_infinite_at_the_end_is_not_read():
     np.testing.assert_allclose(made.x1, X0 * np.exp(-1), atol=0.1)
 
 
+@pytest.mark.slow
 def test_accuracy_by_what_it_is_for(paths):
     """A tenth of the error of the best solver of that budget, on the same mixture."""
     errors = []
@@ -158,6 +169,7 @@ def test_accuracy_by_what_it_is_for(paths):
     assert errors[1] < errors[0]
 
 
+@pytest.mark.slow
 def test_paths_of_numpy_arrays_are_read_at_traced_times(paths):
     plain = jax.tree.map(np.asarray, paths)
     t = jnp.linspace(0.0, END, 7)
