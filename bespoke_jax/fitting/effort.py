@@ -29,7 +29,7 @@ class Effort(NamedTuple):
 
     def most(self, nfe: int) -> float | int:
         """Evaluations that the search for one solver may spend."""
-        return min(self.evaluations, self.solves * nfe * (1 if nfe <= 8 else 2))
+        return min(float(self.evaluations), self.solves * nfe * (1 if nfe <= 8 else 2))
 
 
 EFFORTS = {
@@ -44,13 +44,13 @@ _STEPS, _FEWEST = 4, 16  # of the descent, and paths of one of them
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 _TRIES = 2  # dampings that a step of variable projection takes, on average
 _PASSES = 60  # over the training paths, at most
-_OFTEN = 12  # passes that are worth more than further paths, from _MANY paths on
+_OFTEN = 16  # passes that are worth more than further paths, from _MANY paths on
 _MANY = 512
 
 
 def starts_for(solves: float | int) -> float | int:
     """Training-free solvers that a race in a search of so many solves can look at."""
-    return max(8, RACE * solves / 3)
+    return max(8.0, RACE * solves / 3)
 
 
 class Regressions(NamedTuple):
