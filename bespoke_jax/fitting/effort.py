@@ -29,7 +29,7 @@ class Effort(NamedTuple):
 
     def most(self, nfe: int) -> float | int:
         """Evaluations that the search for one solver may spend."""
-        return min(self.evaluations, self.solves * nfe * (1 if nfe <= 8 else 2))
+        return min(float(self.evaluations), self.solves * nfe * (1 if nfe <= 8 else 2))
 
 
 EFFORTS = {
@@ -50,7 +50,7 @@ _MANY = 512
 
 def starts_for(solves: float | int) -> float | int:
     """Training-free solvers that a race in a search of so many solves can look at."""
-    return max(8, RACE * solves / 3)
+    return max(8.0, RACE * solves / 3)
 
 
 class Regressions(NamedTuple):
