@@ -69,8 +69,8 @@ def descend(
     choosing: Data,
     plan: Descent,
     note: Callable[[Noted], object],
-) -> list[Track]:
-    """The best iterate on the choosing paths, and the last one.
+) -> tuple[list[Track], str]:
+    """The best iterate on the choosing paths and the last one; why it broke off, or "".
 
     Args:
         problem: what is searched for, and with what means.
@@ -82,7 +82,7 @@ def descend(
     """
     budget, models = problem.budget, {}
     best, track, damping, scores = start, start, 1e-2, [start.score]
-    total = plan.passes * plan.batches
+    total, failure = plan.passes * plan.batches, ""
     with tqdm(
         total=total, desc=f"{problem.nfe} NFE", unit="step",
         disable=not problem.progress,
@@ -99,15 +99,19 @@ def descend(
             if not budget.affords(least, seconds=budget.slowest):
                 break
             began = budget.elapsed
-            track, damping, models[place], loss = _step(
-                problem, track, damping, models, place, batch, choosing
-            )
+            try:
+                track, damping, models[place], loss = _step(
+                    problem, track, damping, models, place, batch, choosing
+                )
+            except Exception as error:  # this step, not those before it
+                failure = f"{type(error).__name__}: {error}"[:200]
+                break
             best = min(best, track, key=lambda one: one.score)
             budget.slowest = max(budget.slowest, budget.elapsed - began)
             note(Noted(loss, best.score, budget.spent, budget.elapsed))
             bar.update()
             bar.set_postfix_str(f"best {best.score:.3g} (start {start.score:.3g})")
-    return [best] if track is best else [best, track]
+    return [best] if track is best else [best, track], failure
 
 
 def _least(problem: Problem, batch: Data, choosing: Data) -> int:
@@ -133,7 +137,7 @@ def _step(
         point = problem.solved(track.theta, batch)
         c = float(np.median(point.errors)) if problem.judge.robust else math.inf
         # The evaluations spent so far tell every step from every other one.
-        key = jax.random.fold_in(problem.key, problem.budget.spent)
+        key = jax.random.fold_in(problem.key, problem.budget.spent % 2**32)
         model = _model(problem, point, batch, key, c)
         loss = float(problem.judge.measure(point.errors))
         made, lam = _move(problem, track, {**models, place: model}, damping, choosing)

@@ -20,7 +20,7 @@ Holland and Welsch (1977) for iteratively re-weighted least squares.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
@@ -69,6 +69,42 @@ class Regressed(NamedTuple):
         return self.columns.solver([weights @ phi for weights in self.weights])
 
 
+@overload
+def regress(
+    field: VelocityField,
+    paths: Paths,
+    *,
+    times: Arr | Sequence[float | int],
+    schedule: Schedule,
+    condition: None = None,
+    degree: int = 2,
+    window: int | None = None,
+    prior: Solver | None = None,
+    ridge: float | int = 1e-8,
+    rounds: int = 2,
+    judge: str = "mean",
+    states: str = "own",
+    prediction: str = "data",
+    batch_size: int = 64,
+) -> Solver: ...
+@overload
+def regress(
+    field: VelocityField,
+    paths: Paths,
+    *,
+    times: Arr | Sequence[float | int],
+    schedule: Schedule,
+    condition: ConditionLike,
+    degree: int = 2,
+    window: int | None = None,
+    prior: Solver | None = None,
+    ridge: float | int = 1e-8,
+    rounds: int = 2,
+    judge: str = "mean",
+    states: str = "own",
+    prediction: str = "data",
+    batch_size: int = 64,
+) -> Conditional: ...
 def regress(
     field: VelocityField,
     paths: Paths,

@@ -82,6 +82,7 @@ def search(
     made, order, also = _regressions(
         problem, schedule, parts.training, choosing, makers
     )
+    given = tracks.copy()  # and a smaller budget's solver: the best is not worse
     tracks += made
     tracks = [track for track in tracks if math.isfinite(track.score)]
     if not tracks:
@@ -92,7 +93,7 @@ def search(
     best = min(tracks, key=lambda one: one.score)
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
     ends, failed = _descend(problem, tracks, parts.training.ends, choosing, log)
-    best = _chosen(problem, [best, *ends], choosing, parts.validation)
+    best = _chosen(problem, [best, *given, *ends], choosing, parts.validation)
     budget.release()
     score, start_score = (
         math.nan if one is None else _scored(problem, one, test)
@@ -191,11 +192,12 @@ def _descend(
         )
         if plan is None or (ends and plan.passes < _AGAIN):
             break
-        try:
-            ends += incremental.descend(problem, start, training, choosing, plan, note)
-        except Exception as error:  # the descent, not the search
-            reason = f"{type(error).__name__}: {error}"[:200]
-            failed.append(Dropped(start.name, reason))
+        made, failure = incremental.descend(
+            problem, start, training, choosing, plan, note
+        )
+        ends += made
+        if failure:
+            failed.append(Dropped(start.name, failure))
     return ends, failed
 
 

@@ -77,7 +77,7 @@ def improve(
     *,
     steps: int,
     tries: int = 4,
-    most: float = math.inf,
+    most: float | int = math.inf,
     pay: Callable[[int], object],
 ) -> list[Timed]:
     """Regressions after each step of variable projection that lowers the judge.

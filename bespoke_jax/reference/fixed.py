@@ -28,6 +28,10 @@ _FIRST = 16  # evaluations of the first level, where no budget is sought
 _SHARE = 2  # the pilots cost at most this fraction of a budget: a half
 
 
+_INNER = 6.0
+"""How much less accurate than the end points inner states may be for a fit."""
+
+
 class Sought(NamedTuple):
     """An accuracy by what it is for: solvers of `nfe` evaluations."""
 
@@ -129,7 +133,9 @@ def _climbed(
 
     first, growth = (_FIRST, 1.5) if plan.sought is None else (plan.sought.nfe, 2.0)
     measure = np.max if plan.sought is None else np.mean
-    level, good = levels.climb(climb, first, growth, allowed, measure)
+    # Rows that are fitted to inner states correct at the end what these are off.
+    inner = 1.0 if plan.sought is None else _INNER
+    level, good = levels.climb(climb, first, growth, allowed, measure, inner=inner)
     ends = float(level.endpoint.max()), float(level.interpolation.max())
     if not good:
         worst = max(float(measure(level.endpoint)), float(measure(level.interpolation)))

@@ -225,6 +225,8 @@ def climb(
     growth: float,
     tolerance: Callable[[Run], float],
     measure: Callable[[np.ndarray], np.floating],
+    *,
+    inner: float | int = 1.0,
 ) -> tuple[Level, bool]:
     """The first level whose estimated errors are below the tolerance, or the last one.
 
@@ -234,6 +236,7 @@ def climb(
         growth: of the next one to it.
         tolerance: from the finest level so far.
         measure: of the errors of the pilots, what is to be below.
+        inner: factor by which states between knots may be less accurate.
 
     Returns:
         The level, and whether it is below.
@@ -246,7 +249,7 @@ def climb(
         good, between = bool(part * measure(end) <= allowed), np.zeros(len(end))
         if good and pilots.dense:
             between = pilots.between(run, coarser)
-            good = bool(part * measure(between) <= allowed)
+            good = bool(part * measure(between) <= inner * allowed)
         level = Level(pair, run.nfe, coarser.nfe, run, end, between, allowed)
         if good:
             break

@@ -47,6 +47,7 @@ def test_descents_keep_to_what_is_left(
 )
 def test_of_many_paths_fewer_are_seen_more_often(count, solves, paths, passes):
     plan = descent(float(solves), lambda _: 1.0, count, numbers=64, parameters=70)
+    assert plan is not None
     assert abs(plan.batch * plan.batches - paths) <= plan.batch
     assert abs(plan.passes - passes) <= 1
 

@@ -38,9 +38,11 @@ def descend(made, plan, training=TRAINING, choosing=CHOOSING):
     """The tracks, and what was noted."""
     notes = []
     first = start(made, choosing)
-    return incremental.descend(
+    tracks, failure = incremental.descend(
         made, first, training, choosing, plan, notes.append
-    ), notes
+    )
+    assert not failure
+    return tracks, notes
 
 
 @pytest.fixture
@@ -138,7 +140,7 @@ def test_more_passes_minimise_the_mean_of_the_errors():
     least = np.sqrt(((r0 + A @ best) ** 2).mean(1)).mean()
     made = problem(AFFINE, nfe=1)
     first = start(made, TRAINING, AFFINE.init())
-    found = incremental.descend(
+    found, _ = incremental.descend(
         made, first, TRAINING, TRAINING, Descent(16, 3, 10), lambda _: None
     )
     assert first.score > 1.01 * least
