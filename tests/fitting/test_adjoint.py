@@ -154,7 +154,7 @@ def test_memory_grows_by_the_states_alone(monkeypatch):
         adjoint.pull(field, run, C, v)
         return max(seen) - before
 
-    peak(4), peak(8)  # constants that compiled programs keep
+    _ = peak(4), peak(8)  # constants that compiled programs keep
     # Each evaluation more adds a state, a velocity and its derivative for each probe
     # (and one of these that the row has not replaced yet), and rows of the tables.
     rows = 8 * 16 * 8 * N * 8

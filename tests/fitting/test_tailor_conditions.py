@@ -1,5 +1,7 @@
 """`tailor` with a condition: one search for a solver of every number in a range."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,7 @@ def noises(w, seed=0):
     return x0, {"w": jnp.asarray(w)}
 
 
-def tailor(w, condition=None, order=slice(None), **options):
+def tailor(w, condition=None, order: Any = slice(None), **options):
     x0, c = noises(w)
     return bj.tailor(
         GUIDED, x0[order], c=jax.tree.map(lambda leaf: leaf[order], c),

@@ -1,5 +1,7 @@
 """Multistep ground truth: its error, its cost, dense states, budgets and resuming."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,7 @@ X0 = noises(12, jnp.float64)
 EXACT = exact_ends(VP, MIXTURE, X0, end=END)
 
 
-def solve(tol=1e-3, x0=X0, field=FIELD, **options):
+def solve(tol: Any = 1e-3, x0: Any = X0, field: Any = FIELD, **options):
     settings = {
         "method": "multistep", "schedule": VP, "end": END, "rtol": tol, "atol": tol,
         "progress": False, "batch_size": 5, **options,
