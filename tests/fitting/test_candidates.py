@@ -26,4 +26,5 @@ def test_every_solver_is_tried_on_the_grids_given():
         assert {f"ddim, {label}", f"unipc, {label}"} <= set(added)
         solver = family.build(added[f"ddim, {label}"].theta)
         np.testing.assert_allclose([*solver.t, END], profile.grid(3), atol=1e-6)
-    assert not [one for one in dropped if "bent" in one.name]
+    lost = [one.reason for one in dropped if "bent" in one.name]
+    assert all("pays for none" in reason for reason in lost)  # of too many stages

@@ -152,11 +152,11 @@ def test_a_set_is_one_card(found, tmp_path):
     ("nfe", "says"),
     [
         ([], "nfe must name at least one budget; got none"),
-        ([3, 0], "each nfe must be a whole number in 1 .. 1000; got 0"),
+        ([3, 0], "each nfe must be a whole number of at least 1; got 0"),
         ([2.5], "each nfe must be a whole number"),
         ("23", "nfe must be a whole number"),
         (b"x", "nfe must be a whole number"),
-        (0, "nfe must be a whole number in 1 .. 1000; got 0"),
+        (0, "nfe must be a whole number of at least 1; got 0"),
     ],
 )
 def test_budgets_that_are_none_are_told(nfe, says):
