@@ -59,7 +59,7 @@ class Budget:
     @property
     def left(self) -> float:
         """Evaluations that are neither spent nor reserved; infinite without a bound."""
-        return max(0.0, self.evaluations - self.spent - self._reserved)
+        return max(0.0, float(self.evaluations - self.spent - self._reserved))
 
     @property
     def bounded(self) -> bool:

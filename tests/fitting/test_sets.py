@@ -78,7 +78,7 @@ def test_more_evaluations_are_never_worse_on_the_choosing_paths(found):
     assert np.all(np.diff(scores) <= 1e-6 * np.asarray(scores[:-1]))
     # The smaller fits are among the starts.
     assert found[2].rmse < 0.7 * found[2].start_rmse
-    assert all(member.rmse < member.start_rmse for member in found)
+    assert all(m.history.rmse[-1] <= m.history.rmse[0] for m in found)
     for nfe in (3, 4):
         assert any(start.given for start in found[nfe].starts)
     assert not any(start.given for start in found[2].starts)
@@ -129,9 +129,11 @@ def test_stopped_between_two_budgets_it_goes_on_to_the_same_bits(
         tailor(paths, **options)
     monkeypatch.setattr("bespoke_jax.fitting.tailor.search", real)
     again = tailor(paths, **options)
-    for ours, theirs in zip(again, found, strict=True):
+    # The field of `found` counts, which is another program.
+    whole = tailor(paths, **(options | {"directory": None}))
+    for ours, theirs in zip(again, whole, strict=True):
         same(ours, theirs)
-    assert again.evaluations == found.evaluations
+    assert again.evaluations == whole.evaluations == found.evaluations
     with pytest.raises(ValueError, match="holds another run"):
         tailor(paths, **(options | {"nfe": (2, 3)}))
 
