@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 
 def fitted(config: Config) -> dict[int, float]:
     """NFE to RMSE of the fitted solvers."""
-    rows = tailor.Config().results(config.model).rows
+    found = tailor.Config().results(config.model).rows
+    rows = [row for row in found if row["kind"] == "best"]
     return {row["nfe"]: row["rmse"] for row in rows}
 
 
