@@ -1,1 +1,1 @@
-"""Fitting solvers by measuring: candidates, the race, Levenberg-Marquardt, `tailor`."""
+"""Fitting solvers by measuring: the race, regression, incremental steps, `tailor`."""
