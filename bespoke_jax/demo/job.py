@@ -46,7 +46,7 @@ class Job(NamedTuple):
     def sentences(self) -> list[str]:
         """One for each NFE: what the best generic is, and what the fit started from."""
         return [
-            f"{found.solver.nfe} NFE: the best generic is {found.starts[0].name}, of "
+            f"{found.solver.nfe} NFE: the best generic is {found.generic.name}, of "
             f"{len(found.starts)} solvers and grids measured; tailored from "
             f"{found.start}."
             for found in self.tailored
@@ -73,7 +73,7 @@ def run(
     )  # fmt: skip
     solvers = {
         TAILORED: [found.at() for found in tailored],
-        BEST: [found.family.build(found.starts[0].theta) for found in tailored],
+        BEST: [found.family.build(found.generic.theta) for found in tailored],
         **_generic(model, tailored.budgets),
     }
     points = work_precision(

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.conditional import Conditional, conditional
@@ -227,7 +228,7 @@ def _solver(problem: Problem, theta: Theta) -> Solver | Conditional:
     def build(w: float) -> Solver:
         phi = problem.basis(w)
         mixed = jax.tree.map(lambda leaf: np.tensordot(phi, leaf, 1), theta)
-        cast = lambda leaf, like: np.asarray(leaf, like.dtype)
+        cast = lambda leaf, like: jnp.asarray(leaf, like.dtype)
         solver = problem.family.build(jax.tree.map(cast, mixed, theta))
         return jax.tree.map(np.asarray, solver)
 

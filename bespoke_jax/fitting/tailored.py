@@ -54,6 +54,18 @@ class Tailored(NamedTuple):
         return f"robust end-point errors, judged by their {self.judge}"
 
     @property
+    def generic(self) -> Start:
+        """The best of the training-free solvers that were measured.
+
+        Raises:
+            ValueError: none was.
+        """
+        for start in self.starts:
+            if not start.given:
+                return start
+        raise ValueError("no training-free solver was measured; give a larger budget.")
+
+    @property
     def evaluations(self) -> int:
         """Network evaluations spent, ground truth and scores included."""
         return int(self.history.evaluations[-1])
