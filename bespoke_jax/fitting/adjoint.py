@@ -127,7 +127,8 @@ def _row_back(w, x0, us, g, b):
     rows = w.reshape(*w.shape[:2], -1)
     on = lambda x: jnp.einsum("nkd,nd->nk", rows, flat(x), precision="highest")
     on_u = jnp.stack([on(u) for u in us], axis=2)
-    lift = lambda weight: weight[(..., *(None,) * (w.ndim - 1))]
+    # In the precision of the states, whatever that of the solver.
+    lift = lambda weight: weight[(..., *(None,) * (w.ndim - 1))].astype(w.dtype)
     g = tuple(one + lift(b[:, j]) * w for j, one in enumerate(g))
     return on(x0), on_u, g
 
