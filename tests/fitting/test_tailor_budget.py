@@ -192,7 +192,7 @@ def test_candidates_are_each_there_once_and_dropped_with_a_reason():
     assert None not in marks and len(set(marks)) == len(marks) > 100
     methods = [candidate.method for candidate in found]
     assert {"ddim", "unipc", "rk4", "scire_v1_2m", "euler"} <= set(methods)
-    # The first of them are well-known methods on many grids: a tight budget tries those.
+    # First come well-known methods on many grids: a tight budget tries those.
     assert len(set(methods[:40])) >= 5
     assert len({candidate.name.split(", ")[-1] for candidate in found[:40]}) >= 5
     assert all(re.match(r"\w+: ", drop.reason) for drop in dropped)
