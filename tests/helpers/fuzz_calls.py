@@ -65,6 +65,10 @@ def solving() -> dict:
             dict(field=field, x0=x0(), rtol=1e-3, atol=1e-3, batch_size=4, **ENDS,
                  **QUIET),
         ),
+        "reference.solve_for": (
+            bj.reference.solve_for,
+            dict(field=field, x0=x0(), nfe=3, batch_size=4, **ENDS, **QUIET),
+        ),
         "reference.solve.times": (
             bj.reference.solve,
             dict(field=field, x0=x0(), times=[0.2, 0.5], start=0.0, method="dopri5",

@@ -12,7 +12,7 @@ import bespoke_jax as bj
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 520
-HELPERS = {"check_paths", "require_dense", "rms", "on_host"}
+HELPERS = {"check_paths", "require_dense", "rms", "rows", "on_host"}
 """Of the library's own modules, on values that they have checked."""
 
 
