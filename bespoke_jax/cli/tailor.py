@@ -66,31 +66,21 @@ def tailor(
     from bespoke_jax.fitting.tailor import tailor as run
 
     loaded = models.starting(models.load(model), start)
-    weights = None if over is None else ranges.spread(*over, paths)
-    if weights is not None:
+    weights, depends = None, ""
+    if over is not None:
+        weights, depends = ranges.spread(*over, paths), models.GUIDANCE
         loaded = models.at_guidance(loaded, weights)
     x0, c = noise(loaded, seeds.key(seed, "fit paths"), paths)
     with files.resumable(directory) as folder:
         found = run(
-            loaded.field,
-            x0,
-            c=c,
-            condition=weights,
+            loaded.field, x0, c=c, condition=weights,
             nfe=budgets if len(budgets) > 1 else min(budgets),
-            key=seeds.key(seed, "fit batches"),
-            schedule=loaded.schedule,
-            start=loaded.start,
-            end=loaded.end,
-            starts=starts,
-            judge=judge,
-            effort=effort,
-            evaluations=evaluations or None,
-            seconds=seconds or None,
-            directory=folder,
-            progress=progress,
-        )
+            key=seeds.key(seed, "fit batches"), schedule=loaded.schedule,
+            start=loaded.start, end=loaded.end, starts=starts,
+            judge=judge, effort=effort, evaluations=evaluations or None,
+            seconds=seconds or None, directory=folder, progress=progress,
+        )  # fmt: skip
     about = {"model": model, "schedule": loaded.schedule, "seed": seed}
-    depends = "" if over is None else models.GUIDANCE
     cards.save(card, found, condition=depends, **about)
     display.show(*report.findings(found, depends), f"Wrote {card}")
 

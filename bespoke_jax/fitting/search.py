@@ -83,14 +83,8 @@ def search(
     made, order, also = _regressions(
         problem, schedule, parts.training, choosing, makers
     )
-    given = tracks.copy()  # and a smaller budget's solver: the best is not worse
-    tracks += made
-    tracks = [track for track in tracks if math.isfinite(track.score)]
-    if not tracks:
-        raise ValueError(
-            f"none of {len(found) + len(makers)} starts solves this field at {nfe} "
-            "evaluations; check the field, its end and its schedule."
-        )
+    given = tracks  # and a smaller budget's solver: the best is not worse
+    tracks = _finite(tracks + made, len(found) + len(makers), nfe)
     best = min(tracks, key=lambda one: one.score)
     log.append(Noted(math.nan, best.score, budget.spent, budget.elapsed))
     ends, failed = _descend(problem, tracks, parts.training.ends, choosing, log)
@@ -117,6 +111,21 @@ def search(
         paths=paths,
         dropped=(*dropped, *lost, *also, *failed),
     )
+
+
+def _finite(tracks: Sequence[Track], tried: int, nfe: int) -> list[Track]:
+    """The tracks whose score is a number, of so many starts.
+
+    Raises:
+        ValueError: there is none.
+    """
+    finite = [track for track in tracks if math.isfinite(track.score)]
+    if not finite:
+        raise ValueError(
+            f"none of {tried} starts solves this field at {nfe} evaluations; check the "
+            "field, its end and its schedule."
+        )
+    return finite
 
 
 def _affordable(problem: Problem, data: Data, most: int, scores: int) -> Data:
