@@ -27,7 +27,19 @@ def rows(tree: PyTree, index: Index) -> PyTree:
     A concrete leaf that is sharded over several devices gives a batch with the same
     sharding where the batch divides by the shards of the sample axis.
     """
-    return jax.tree.map(lambda leaf: place_like(leaf[index], leaf), tree)
+    return jax.tree.map(lambda leaf: place_like(_taken(leaf, index), leaf), tree)
+
+
+def _taken(leaf: Arr, index: Index) -> Arr:
+    if isinstance(index, slice) or not isinstance(leaf, jax.Array):
+        return leaf[index]
+    return _gathered(leaf, index)
+
+
+@jax.jit
+def _gathered(leaf: jax.Array, index: Int[Arr, " batch"]) -> jax.Array:
+    """`leaf[index]` as one program: each of its operations would be one otherwise."""
+    return leaf[index]
 
 
 def batches(tree: PyTree, batch_size: int) -> Iterator[tuple[int, int, PyTree]]:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from bespoke_jax.core.types import Arr
 
 
+@jax.jit
 def rms(x: Float[Arr, "batch *shape"]) -> Float[jax.Array, " batch"]:
     """Per-sample root mean square over all axes but the first.
 

@@ -154,6 +154,7 @@ def _canonical(spec: _Spec, theta: Theta) -> tuple[jax.Array, jax.Array, jax.Arr
     return t, rows[:, 0], jnp.tril(rows[:, 1:])
 
 
+@partial(jax.jit, static_argnums=0)
 def _build(spec: _Spec, theta: Theta) -> Solver:
     t, a, b = _canonical(spec, theta)
     n = spec.nfe
@@ -164,6 +165,7 @@ def _build(spec: _Spec, theta: Theta) -> Solver:
     return Solver(t[:-1], a, jnp.zeros((n, 0), t.dtype), q, jnp.asarray(spec.end))
 
 
+@partial(jax.jit, static_argnums=0)
 def _values(spec: _Spec, theta: Theta) -> dict[str, jax.Array]:
     """Times t (n + 1,) and the canonical a (n,), b (n, n)."""
     t, a, b = _canonical(spec, theta)

@@ -168,6 +168,6 @@ def descent(
     # Of many paths rather fewer and more often; of few, all of them twice if possible.
     if steps < _OFTEN * batches:
         batches = min(batches, max(math.ceil(_MANY / batch), steps // _OFTEN))
-    if _STEPS < steps < 2 * batches:
+    if steps < 2 * batches:
         batches = min(batches, max(_STEPS, steps // 2))
     return Descent(batch, batches, min(_PASSES, math.ceil(steps / batches)))

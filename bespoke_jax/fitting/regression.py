@@ -22,7 +22,6 @@ Holland and Welsch (1977) for iteratively re-weighted least squares.
 from collections.abc import Sequence
 from typing import NamedTuple, overload
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -323,18 +322,12 @@ def _prior(prior: Solver | None, times: np.ndarray, schedule: Schedule) -> Solve
     return found
 
 
-@jax.jit
-def _read(paths: Paths, t: jax.Array) -> jax.Array:
-    """States at a time that is an argument of one program."""
-    return at(paths, t)[0]
-
-
 def _exact(paths: Paths, t: float) -> np.ndarray:
     """Exact states at one time, (N, *shape)."""
     if abs(t - float(paths.end)) <= 1e-6:
         return np.asarray(paths.x1)
     if paths.slopes is not None:
-        return np.asarray(_read(paths._replace(stats=None), t))
+        return np.asarray(at(paths, t)[0])
     knots = np.zeros(0) if paths.knots is None else np.asarray(paths.knots, np.float64)
     gaps = np.abs(knots - t)
     if not knots.size or gaps.min() > 1e-6:

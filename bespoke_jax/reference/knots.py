@@ -40,7 +40,7 @@ def choose(
     field: VelocityField,
     c: Conditioning,
     times: np.ndarray,
-    states: jax.Array,
+    states: np.ndarray,
     rtol: float,
     atol: float,
 ) -> tuple[np.ndarray, float, int]:
@@ -62,12 +62,18 @@ def choose(
         for k in sorted(set(knots.tolist()) - set(slopes)):
             t = jnp.asarray(times[k], states.dtype)
             slopes[k] = velocity(field, t, states[:, k], c)
-        v = jnp.stack([slopes[k] for k in knots.tolist()], axis=1)
-        coarse = Paths(x0, states[:, -1], c, times[knots], states[:, knots], v)
+        v = np.stack([slopes[k] for k in knots.tolist()], axis=1)
+        ends = jnp.asarray(x0), jnp.asarray(states[:, -1])
+        coarse = Paths(*ends, c, times[knots], states[:, knots], v)
         half = (knots[1:] + knots[:-1]) // 2
         between, _ = at(coarse, times[half])
-        off = jax.vmap(rms)(jnp.swapaxes(between, 0, 1) - states[:, half])
-        error = float(off.max())
+        error = float(_farthest(between, states[:, half]))
         if error <= atol + rtol * scale:
             break
     return knots, error, len(slopes) * len(x0)
+
+
+@jax.jit
+def _farthest(between: jax.Array, states: Arr) -> jax.Array:
+    """The largest distance of states (m, N, *shape) from (N, m, *shape) ones."""
+    return jax.vmap(rms)(jnp.swapaxes(between, 0, 1) - states).max()

@@ -219,10 +219,16 @@ def at(paths: Paths, t: Arr | float) -> tuple[jax.Array, jax.Array]:
     if np.ndim(checks.numbers("t", t)) > 1:
         raise ValueError(f"t must be one time or (m,) times; got {checks.shown(t)}.")
     t = jnp.asarray(t, paths.states.dtype)
-    # A traced time picks from arrays of JAX alone.
-    knots, states, slopes = (
-        jnp.asarray(leaf, t.dtype) for leaf in (paths.knots, paths.states, paths.slopes)
-    )
+    knots = jnp.asarray(paths.knots, t.dtype)
+    at_knots = (jnp.asarray(leaf, t.dtype) for leaf in (paths.states, paths.slopes))
+    return _interpolated(knots, *at_knots, t)
+
+
+@jax.jit
+def _interpolated(
+    knots: jax.Array, states: jax.Array, slopes: jax.Array, t: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The states and velocities of `at`, with times that are arguments."""
 
     def one(t):
         j = jnp.clip(jnp.searchsorted(knots, t, side="right") - 1, 0, knots.size - 2)

@@ -192,7 +192,7 @@ def _scouted(request: Request, look: Look, allowance: Allowance) -> list[Any]:
         problem.field,
         jax.tree.map(lambda leaf: leaf[np.flatnonzero(good)], c),
         times,
-        jnp.asarray(states, samples.x0.dtype),
+        np.asarray(states, samples.x0.dtype),
         problem.control.rtol,
         problem.control.atol,
     )

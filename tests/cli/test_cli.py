@@ -2,15 +2,14 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from card_cases import one_card
 from cli_models import MEAN, STD, gaussian
+from process import environment
 
 from bespoke_jax import card, solvers
 from bespoke_jax.cli import COMMANDS, main, models
@@ -248,12 +247,11 @@ def test_the_console_script_is_quick_to_help():
         "import sys; from bespoke_jax.cli import main; code = main(sys.argv[1:]);"
         "assert 'matplotlib' not in sys.modules; sys.exit(code)"
     )
-    root = str(Path(__file__).parents[2])
     run = lambda *words: subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": root, "PYTHONIOENCODING": "utf-8"},
+        env=environment(),
     )
     good, bad = run("--help"), run("fit", "--nfe", "x")
     assert good.returncode == 0 and "demo" in good.stdout and good.stderr == ""

@@ -1,12 +1,12 @@
 """The command line answers without JAX where nothing is computed."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from card_cases import card_set, guided_solver
+from process import environment
 
 from bespoke_jax import card, solvers
 from bespoke_jax._version import __version__
@@ -29,7 +29,7 @@ def answer(*words, folder):
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        env=environment(),
     )
     *lines, last = done.stdout.splitlines()
     return done.returncode, "\n".join(lines), done.stderr, last.split()[1:]

@@ -1,11 +1,9 @@
 """Samples are independent: eight simulated devices give one device's numbers."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from process import python
 
 SCRIPT = """
 import sys
@@ -92,16 +90,4 @@ assert ends.x1.sharding == spread.sharding
 @pytest.mark.parametrize("script", [SCRIPT, WHERE], ids=["numbers", "places"])
 def test_eight_devices_give_the_numbers_of_one_and_share_the_work(script):
     tests = str(Path(__file__).parents[1] / "helpers")
-    environment = {
-        **os.environ,
-        "JAX_ENABLE_X64": "1",
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", script.format(tests=tests)],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    python(script.format(tests=tests), devices=8, JAX_ENABLE_X64="1")

@@ -1,8 +1,5 @@
 """Solvers that depend on a number of each sample: the basis, the rows, the steps."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -12,6 +9,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from jaxtyping import TypeCheckError
 from oracles import field, random_mixture
+from process import python
 
 import bespoke_jax as bj
 from bespoke_jax.cli.ranges import spread
@@ -227,19 +225,5 @@ for a, b in zip(*found):
 @pytest.mark.slow
 def test_numbers_on_many_devices_are_those_on_one():
     root = Path(__file__).parents[2]
-    env = {
-        **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_ENABLE_X64": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": str(root),
-    }
     folders = [str(root / "tests" / name) for name in ("helpers", "fitting")]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(folders=folders)],
-        env=env,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    python(SCRIPT.format(folders=folders), devices=4, JAX_ENABLE_X64="1")

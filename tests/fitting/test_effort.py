@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bespoke_jax.fitting import times
-from bespoke_jax.fitting.effort import EFFORTS, descent, regressions
+from bespoke_jax.fitting.effort import EFFORTS, regressions
 from bespoke_jax.fitting.incremental import cost
 
 SIZES = {
@@ -45,29 +45,6 @@ def test_without_a_bound_a_larger_plan_is_made(nfe, count, grids, unknowns, leve
     bound = regressions(effort, nfe, 2000.0, count, grids, unknowns)
     assert free.paths >= bound.paths and free.moves >= bound.moves
     assert free.movers >= bound.movers and free.finals >= bound.finals
-
-
-@given(
-    nfe=st.integers(1, 20), left=st.floats(0, 1e6), count=st.integers(2, 2000),
-    numbers=st.integers(1, 4000), parameters=st.integers(2, 300),
-    check=st.integers(1, 32), probes=st.integers(2, 5),
-)  # fmt: skip
-def test_descents_keep_to_what_is_left(
-    nfe, left, count, numbers, parameters, check, probes
-):
-    each = lambda batch: cost(nfe, probes, check, batch)
-    plan = descent(left, each, count, numbers, parameters)
-    if plan is None:
-        assert left < each(min(count, 48)) * min(count, 48) * (1 + 1e-9)
-        return
-    step = each(plan.batch)
-    assert plan.batch * plan.batches <= max(count, plan.batch) and plan.batch <= count
-    assert plan.passes >= 1
-    steps = plan.passes * plan.batches
-    # The last pass may end early, with the budget.
-    assert (steps - plan.batches) * step * plan.batch <= left * (1 + 1e-9)
-    two = 2 * plan.batches * step * plan.batch  # passes, where there are many steps
-    assert plan.batches <= 4 or left < 8 * step * plan.batch or two <= left * (1 + 1e-9)
 
 
 def test_a_step_costs_a_solve_a_pull_and_a_score():

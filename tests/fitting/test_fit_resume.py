@@ -14,6 +14,7 @@ import optax
 import pytest
 from kill import killed_until_done
 from oracles import GAUSSIAN, field
+from process import environment
 
 import bespoke_jax as bj
 from bespoke_jax.fitting import descent
@@ -160,20 +161,10 @@ def command(directory, out, iterations):
     return [sys.executable, "-c", script, str(directory), str(out), str(iterations)]
 
 
-def environment(devices=1):
-    flags = f"--xla_force_host_platform_device_count={devices}"
-    return {
-        "JAX_ENABLE_X64": "1",
-        "XLA_FLAGS": flags,
-        "JAX_PLATFORMS": "cpu",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
-
-
 def run(directory, out, iterations, devices=1):
     subprocess.run(
         command(directory, out, iterations),
-        env={**os.environ, **environment(devices)},
+        env=environment(devices, JAX_ENABLE_X64="1"),
         check=True,
     )
     return loaded(out)
@@ -191,7 +182,7 @@ def test_kills_at_random_moments_change_no_bit(tmp_path):
     settings = tmp_path / "b" / "settings.json"
     kills = killed_until_done(
         command(tmp_path / "b", tmp_path / "b.npz", iterations),
-        environment(),
+        environment(JAX_ENABLE_X64="1"),
         np.random.default_rng(0),
         KILLS,
         ready=settings.exists,

@@ -1,11 +1,9 @@
 """With x0 sharded over devices, every network call of a fit is divided over them."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from process import python
 
 SCRIPT = """
 import sys
@@ -52,16 +50,5 @@ for loss, rows in ((losses.rmse, 8), (losses.rmse_bound, 16)):
 @pytest.mark.slow
 def test_batches_of_the_network_are_divided():
     root = Path(__file__).parents[2]
-    env = {
-        **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_ENABLE_X64": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": str(root),
-    }
     script = SCRIPT.format(tests=str(root / "tests" / "helpers"))
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    python(script, devices=4, JAX_ENABLE_X64="1")

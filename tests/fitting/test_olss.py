@@ -52,7 +52,7 @@ def test_with_given_times_it_is_regress_on_exact_states(few, prediction):
     )
     want = bj.regress(
         u, paths, times=times, schedule=VP, states="exact", rounds=0,
-        prediction=prediction,
+        prediction=prediction, ridge=1e-5,
     )  # fmt: skip
     chex.assert_trees_all_equal(given, want)
 
@@ -132,10 +132,14 @@ def test_one_gaussian_is_exact_from_two_evaluations(nfe):
 
 
 @pytest.mark.slow
-def test_it_beats_ddim_and_spends_what_it_says(few):
+def test_it_spends_what_it_says_and_beats_ddim(few):
+    """Rows of exact states do not see each other's errors: a ridge bounds their sizes.
+
+    Without one the solver was up to 14 times worse than DDIM on a mixture.
+    """
     u, paths = few
     fresh = truth(128, seed=1)[1]
-    for nfe, share in ((6, 0.95), (8, 0.4), (10, 0.2)):
+    for nfe in (6, 8, 10):
         calls = []
         solver = bj.olss(counted(u, calls), paths, nfe=nfe, schedule=VP)
         jax.effects_barrier()
@@ -144,7 +148,7 @@ def test_it_beats_ddim_and_spends_what_it_says(few):
             error(u, bj.solvers.ddim(VP, nfe=nfe, grid=grid, end=END), fresh)
             for grid in bj.grids.NAMES
         )
-        assert error(u, solver, fresh) < share * ddim
+        assert error(u, solver, fresh) < 0.35 * ddim
 
 
 @pytest.mark.slow

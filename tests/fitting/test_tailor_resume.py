@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from card_cases import one_card
 from kill import killed_until_done
+from process import environment, python
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("BESPOKE_KILLS", "5"))
@@ -44,21 +44,6 @@ bj.card.save(sys.argv[1], found.solver, rmse=found.rmse, judge=found.judge)
 """
 
 
-def python(folder, code, *argv, devices=1):
-    env = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code, *argv], cwd=folder, env=env, text=True,
-        capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tailor")
@@ -83,23 +68,19 @@ def told(folder, name):
 
 @pytest.mark.slow
 def test_a_killed_search_ends_in_the_uninterrupted_result(folder):
-    python(folder, RUN, *words(folder, "whole"))
+    python(RUN, *words(folder, "whole"), cwd=folder)
     rng = np.random.default_rng(0)
-    env = {
-        "PYTHONPATH": str(ROOT),
-        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
-    }
     argv = [sys.executable, "-c", RUN, *words(folder, "killed")]
     killed_until_done(
-        argv, env, rng, KILLS, ready=(folder / "killed").exists, within=3.0
+        argv, environment(), rng, KILLS, ready=(folder / "killed").exists, within=3.0
     )
     assert told(folder, "killed") == told(folder, "whole")
 
 
 @pytest.mark.slow
 def test_the_same_call_answers_at_once_in_a_new_process_and_on_other_devices(folder):
-    first = python(folder, DEVICES, "four.json", devices=4)
-    again = python(folder, DEVICES, "one.json", devices=1)
+    first = python(DEVICES, "four.json", cwd=folder, devices=4)
+    again = python(DEVICES, "one.json", cwd=folder)
     assert first == again == ""
     four, one = (one_card(folder / f"{n}.json") for n in ("four", "one"))
     assert four.rmse == one.rmse

@@ -1,6 +1,5 @@
 """Kill a program at random moments with SIGKILL and start it again until it is done."""
 
-import os
 import signal
 import subprocess
 import time
@@ -22,7 +21,7 @@ def killed_until_done(
 
     Args:
         argv: the program; it must go on where it was killed.
-        env: variables added to those of this process.
+        env: its variables.
         rng: decides on the moments.
         kills: how often to kill it, then it may finish.
         ready: the clock of a moment starts when this is true.
@@ -35,7 +34,7 @@ def killed_until_done(
         AssertionError: it failed by itself.
     """
     for number in range(kills):
-        process = subprocess.Popen(argv, env={**os.environ, **env})
+        process = subprocess.Popen(argv, env=env)
         while process.poll() is None and not ready():
             time.sleep(0.005)
         end = time.monotonic() + rng.uniform(0.0, within)
@@ -45,5 +44,5 @@ def killed_until_done(
         if (code := process.wait()) != -signal.SIGKILL:
             assert code == 0, f"exit {code} after {number} kills"
             return number
-    assert subprocess.run(argv, env={**os.environ, **env}).returncode == 0
+    assert subprocess.run(argv, env=env).returncode == 0
     return kills

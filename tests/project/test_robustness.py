@@ -1,12 +1,12 @@
 """Wrong inputs to every command and public function: one sentence, nothing lost."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import fuzz_calls
 import pytest
+from process import environment
 
 import bespoke_jax as bj
 
@@ -19,11 +19,9 @@ HELPERS = {"check_paths", "require_dense", "rms", "rows", "on_host"}
 @pytest.mark.slow
 def test_wrong_inputs_are_answered_by_one_sentence():
     # Without the tests' strict settings and annotation checks, as a user runs it.
-    settings = {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    settings["JAX_COMPILATION_CACHE_DIR"] = str(ROOT / ".cache" / "jax")
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "helpers" / "fuzz.py"), "0", str(SEEDS)],
-        env={**os.environ, **settings},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -1,18 +1,17 @@
 """Runs that resume: the same call in another process, killed anywhere, any devices."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from process import environment
 
 from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core.fingerprint import fingerprint
@@ -38,19 +37,11 @@ if len(sys.argv) > 3:
 
 def _run(directory, *, dense=0, out=None, devices=1, kill_after=None):
     """The script in a process of its own; killed after so many seconds of solving."""
-    environment = {
-        **os.environ,
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[2] / ".cache" / "jax"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-    }
     command = [sys.executable, "-c", SCRIPT, str(directory or ""), str(dense)]
     command += [] if out is None else [str(out)]
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
+        command, env=environment(devices), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     if kill_after is not None:
         assert process.stdout is not None
@@ -102,11 +93,10 @@ print("ready", flush=True)
 for step in range(10_000):
     store.cached(step, lambda: [np.full((50, 50), step), np.full(3, 2 * step)])
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     draw, steps = random.Random(1), 0
     for _ in range(4):
         process = subprocess.Popen(
-            [sys.executable, "-c", child, str(tmp_path)], env=environment,
+            [sys.executable, "-c", child, str(tmp_path)], env=environment(),
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert process.stdout is not None

@@ -123,8 +123,9 @@ def olss(
     eps_vp, and cannot be made where alpha = 0 at the start.
     """
     solver = bj.olss(
-        model.field, few, nfe=nfe, schedule=model.schedule, prediction="data"
-    )
+        model.field, few, nfe=nfe, schedule=model.schedule, prediction="data",
+        ridge=1e-8,
+    )  # fmt: skip
     return harness.errors(model.field, solver, truth.test)
 
 
