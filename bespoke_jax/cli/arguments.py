@@ -74,6 +74,16 @@ def at_least(flag: str, value: int, least: int) -> None:
         raise ValueError(f"--{flag} must be at least {least}; got {value}")
 
 
+def between(flag: str, value: int, least: int, most: int) -> None:
+    """Refuse a number that is not in least .. most.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not least <= value <= most:
+        raise ValueError(f"--{flag} must be from {least} to {most}; got {value}")
+
+
 def not_negative(**flags: float | int) -> None:
     """Refuse negative numbers, and what is not a number.
 

@@ -10,6 +10,7 @@ def tailor(
     model: str = "",
     nfe: str = "8",
     guidance: str = "",
+    degree: int = 2,
     effort: str = "best",
     paths: int = 448,
     judge: str = "mean",
@@ -31,6 +32,7 @@ def tailor(
             solvers share their exact paths and one card.
         guidance: a range such as 0-6: one solver for every guidance weight in it. The
             model's c(key, n) must return a dict whose entry "w" is the weight.
+        degree: of the polynomials in the guidance weight, 0 to 8.
         effort: best, or seconds for solvers from forward evaluations of a few dozen
             paths alone (--paths 64 is enough).
         paths: exact paths to solve for: three fifths fit, a fifth chooses, and a fifth
@@ -54,6 +56,7 @@ def tailor(
     budgets = ranges.budgets("nfe", nfe)
     over = ranges.interval("guidance", guidance) if guidance else None
     arguments.at_least("paths", paths, 4)
+    arguments.between("degree", degree, 0, 8)
     arguments.not_negative(evaluations=evaluations, seconds=seconds)
     if judge not in cards.JUDGES:
         raise ValueError(f"--judge must be {' or '.join(cards.JUDGES)}; got {judge}")
@@ -73,7 +76,7 @@ def tailor(
     x0, c = noise(loaded, seeds.key(seed, "fit paths"), paths)
     with files.resumable(directory) as folder:
         found = run(
-            loaded.field, x0, c=c, condition=weights,
+            loaded.field, x0, c=c, condition=weights, degree=degree,
             nfe=budgets if len(budgets) > 1 else min(budgets),
             key=seeds.key(seed, "fit batches"), schedule=loaded.schedule,
             start=loaded.start, end=loaded.end, starts=starts,

@@ -53,6 +53,7 @@ def search(
     found: Sequence[Candidate],
     dropped: Sequence[Dropped],
     makers: Sequence[tuple[str, Maker]],
+    shared: float,
 ) -> Tailored:
     """The best solver of one budget.
 
@@ -64,9 +65,10 @@ def search(
         found: solvers that the search can start from.
         dropped: what could not be made, for the report.
         makers: grids to try.
+        shared: evaluations spent on all budgets together: the paths and their checks.
     """
     budget, nfe = problem.budget, problem.nfe
-    before = budget.spent - (paths.stats.evaluations if paths.stats else 0)
+    before = budget.spent - shared
     log: list[Noted] = []
     parts = parts._replace(validation=parts.validation.ends, test=parts.test.ends)
     test = _affordable(problem, parts.test, parts.test.size, 2)
@@ -245,6 +247,6 @@ def _solver(problem: Problem, theta: Theta) -> Solver | Conditional:
 
 
 def _history(log: Sequence[Noted], before: int) -> History:
-    """The entries, with the evaluations of this budget and of the ground truth."""
+    """The entries, without the evaluations of the budgets before this one."""
     loss, score, spent, seconds = (np.asarray(x) for x in zip(*log, strict=True))
     return History(np.arange(len(log)), loss, score, spent - before, seconds)

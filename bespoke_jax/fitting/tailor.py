@@ -284,6 +284,7 @@ def _each(
 ) -> Iterator[Tailored]:
     """The search of each budget, in its share of what is left."""
     recipe, budget = problem.recipe, problem.budget
+    shared = budget.spent
     free = budget.bounded or math.isfinite(budget.seconds)
     below: list[Tailored] = []
     profiles = _profiles(flow, parts.training.paths)
@@ -308,7 +309,7 @@ def _each(
             dropped, makers = [*dropped, Dropped("regressions", reason)], []
         own = problem._replace(family=_family(flow, nfe), nfe=nfe)
         with budget.share(most, left):
-            made = search(own, flow.path, parts, paths, found, dropped, makers)
+            made = search(own, flow.path, parts, paths, found, dropped, makers, shared)
         below = [made]
         yield made
 

@@ -10,7 +10,7 @@ from tailor_cases import FIELD, counted, dense, ends, tailor
 
 import bespoke_jax as bj
 from bespoke_jax.core.calls import INDEPENDENCE_COST
-from bespoke_jax.fitting import incremental
+from bespoke_jax.fitting import identity, incremental
 from bespoke_jax.fitting import search as searching
 from bespoke_jax.fitting.tailored import TailoredSet
 
@@ -90,13 +90,13 @@ def test_shares_are_kept_and_all_that_was_spent_is_told(paths, counting):
     found, asked = counting
     truth = paths.stats.evaluations
     assert found.evaluations == truth + asked <= bound(paths)
-    own = [member.evaluations - truth for member in found]
-    assert sum(own) <= found.evaluations - truth
-    left = bound(paths) - truth - (found.evaluations - truth - sum(own))
+    shared = truth + INDEPENDENCE_COST + identity.PROBE_COST
+    own = [member.evaluations - shared for member in found]
+    assert sum(own) == found.evaluations - shared
+    left = bound(paths) - shared
     for nfe, spent in zip(found.budgets, own, strict=True):
         assert spent <= left * nfe / sum(n for n in found.budgets if n >= nfe)
         left -= spent
-    assert found.evaluations - truth - sum(own) < 50 + INDEPENDENCE_COST
     assert sum(own) > 0.3 * 18_000
 
 
