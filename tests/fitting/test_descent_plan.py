@@ -15,7 +15,7 @@ from bespoke_jax.fitting.incremental import cost
     numbers=st.integers(1, 4000), parameters=st.integers(2, 300),
     check=st.integers(1, 128), probes=st.integers(2, 5),
 )  # fmt: skip
-@example(nfe=1, left=18, count=80, numbers=1, parameters=2, check=1, probes=2)
+@example(nfe=1, left=18.0, count=80, numbers=1, parameters=2, check=1, probes=2)
 def test_descents_keep_to_what_is_left(
     nfe, left, count, numbers, parameters, check, probes
 ):
