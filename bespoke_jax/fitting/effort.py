@@ -132,7 +132,7 @@ def checking(numbers: int) -> int:
 
     All of them choose among what is left at the end.
     """
-    return max(32, min(128, 1024 // numbers))
+    return max(64, min(128, 1024 // numbers))
 
 
 def enough(numbers: int) -> int:

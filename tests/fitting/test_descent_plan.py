@@ -56,4 +56,4 @@ def test_of_many_paths_fewer_are_seen_more_often(count, solves, paths, passes):
 
 def test_small_samples_need_more_paths_and_are_checked_on_more():
     assert [enough(D) for D in (1, 8, 16, 32, 64, 3072)] == [512, 512, 256, *[192] * 3]
-    assert [checking(D) for D in (1, 8, 16, 32, 64, 3072)] == [128, 128, 64, 32, 32, 32]
+    assert [checking(D) for D in (1, 8, 16, 32, 64, 3072)] == [128, 128, *[64] * 4]

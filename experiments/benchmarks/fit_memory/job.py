@@ -1,6 +1,6 @@
 """One fit, in this process: prints its peak memory and what it spent as JSON.
 
-    python -m experiments.benchmarks.fit_memory.job WORK NFE PATHS EVALUATIONS
+python -m experiments.benchmarks.fit_memory.job WORK NFE PATHS EVALUATIONS
 """
 
 import json

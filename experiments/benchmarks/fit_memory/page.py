@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from experiments import harness
 from experiments.benchmarks.fit_memory.measure import ONCE, Config
 from experiments.harness import pages
 
