@@ -160,7 +160,7 @@ def fit(
     ).checked(parts.training.size)
     theta, solvers = starting(family, start, paths)
     nfe = sum(solver.nfe for solver in solvers)
-    task = planned(family, field, options, parts, key, theta, nfe, budget)
+    task = planned(family, field, options, parts, key, theta, nfe, budget, paths.x0)
     pay_checks(task, budget, paths, probed=folder is not None)
     first, last = float(solvers[0].t[0]), float(solvers[0].end)
     check_independent(task.field, parts.training.x0, parts.training.c, first, last)

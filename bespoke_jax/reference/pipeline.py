@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax import fields
-from bespoke_jax.core.batches import batch_shape, filled, place_like, rows
+from bespoke_jax.core.batches import batch_shape, filled, joined, place_like, rows
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
 from bespoke_jax.core.types import Arr, Conditioning
@@ -291,11 +291,10 @@ def assemble(
         budget: what was spent.
     """
     problem, samples = request.problem, request.samples
-    join = lambda leaves: place_like(jnp.concatenate(leaves), samples.x0)
-    states = join([jnp.asarray(part.states) for part in parts])
     costs = np.concatenate([part.costs for part in parts])
     x0, c = samples
     size = len(costs)
+    states = joined([part.states for part in parts], size, samples.x0)
     if size < samples.size:
         every = budget.spent / size * samples.size
         warnings.warn(
@@ -306,7 +305,7 @@ def assemble(
         x0, c = rows(tuple(samples), slice(0, size))
     slopes = None
     if parts[0].slopes is not None:
-        slopes = join([jnp.asarray(part.slopes) for part in parts])
+        slopes = joined([part.slopes for part in parts], size, samples.x0)
     scalar = lambda value: jnp.asarray(value, x0.dtype)
     return Paths(
         x0=x0,
