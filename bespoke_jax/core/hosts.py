@@ -34,6 +34,11 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def shows(progress: bool) -> bool:
+    """Whether this process shows the progress that was asked for."""
+    return progress and is_first()
+
+
 def agreed(value: float) -> float:
     """The number of the first process, such as its clock."""
     if jax.process_count() == 1:

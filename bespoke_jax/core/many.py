@@ -4,6 +4,7 @@ import jax
 from tqdm import tqdm
 
 from bespoke_jax.core.batches import batches, joined
+from bespoke_jax.core.hosts import shows
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver
@@ -34,7 +35,9 @@ def sample_many(
         (N, *shape) states at `solver.end`, sharded as x0 is.
     """
     done = []
-    with tqdm(total=len(x0), desc="sample", unit="sample", disable=not progress) as bar:
+    with tqdm(
+        total=len(x0), desc="sample", unit="sample", disable=not shows(progress)
+    ) as bar:
         for start, stop, (x, cond) in batches((x0, c), batch_size):
             done.append(sample(field, solver, x, c=cond).block_until_ready())
             bar.update(stop - start)

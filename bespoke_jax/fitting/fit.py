@@ -21,6 +21,7 @@ from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core import checks
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import check_independent
+from bespoke_jax.core.hosts import shows
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Theta
@@ -197,7 +198,7 @@ def _run(
             initial=int(run.state.iteration),
             desc=f"fit {task.family.name}",
             unit="it",
-            disable=not progress,
+            disable=not shows(progress),
         ) as bar:
             for further in iterate(task, run, budget):
                 run = further

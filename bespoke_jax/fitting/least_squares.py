@@ -18,6 +18,7 @@ import numpy as np
 
 from bespoke_jax.core.calls import per_sample
 from bespoke_jax.core.hosts import to_host
+from bespoke_jax.core.types import Arr
 
 _FLOOR = 1e-3
 """Errors below this share of the median have its weight."""
@@ -55,7 +56,7 @@ class Products:
     """
 
     def __init__(self) -> None:
-        self._columns: dict[str, jax.Array] = {}
+        self._columns: dict[str, Arr] = {}
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
     def copy(self) -> "Products":
@@ -64,7 +65,7 @@ class Products:
         other._columns, other._known = dict(self._columns), dict(self._known)
         return other
 
-    def add(self, name: str, column: jax.Array) -> None:
+    def add(self, name: str, column: Arr) -> None:
         """A column (N, *shape); one of the same name is replaced."""
         self._columns[name] = column
         for pair in [pair for pair in self._known if name in pair]:
@@ -101,7 +102,7 @@ class Products:
         """Compute the products of those pairs that are not known, and wait once."""
         new = sorted(pairs - set(self._known))
         with jax.enable_x64(True):
-            made = [_mean_product(*map(self._columns.get, pair)) for pair in new]
+            made = [_mean_product(*(self._columns[k] for k in pair)) for pair in new]
             self._known.update(zip(new, to_host(made), strict=True))
 
 

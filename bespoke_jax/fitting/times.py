@@ -104,7 +104,7 @@ def improve(
         if most < cost(n, rows.paths.size, 1):
             break
         try:
-            normal = _jacobian(rows, found, bill)
+            normal = _normal_equations(rows, found, bill)
         except ValueError:  # a time beside these at which the solver diverges
             break
         e = found.fit.errors
@@ -140,7 +140,7 @@ def _room(times: np.ndarray) -> np.ndarray:
     return np.minimum(steps[:-1], steps[1:])
 
 
-def _jacobian(rows: Rows, found: Timed, pay: Callable[[int], object]) -> Normal:
+def _normal_equations(rows: Rows, found: Timed, pay: Callable[[int], object]) -> Normal:
     """J_s^T J_s / d and J_s^T r_s / d, with the times in units of `_room`."""
     times, products = found.times, Products()
     products.add("residual", _difference(found.fit.states[-1], found.fit.target, 1.0))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from bespoke_jax.core import checks
 from bespoke_jax.core.batches import batches, joined
 from bespoke_jax.core.calls import as_field
-from bespoke_jax.core.hosts import to_host
+from bespoke_jax.core.hosts import shows, to_host
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver, check_form
@@ -132,7 +132,7 @@ def work_precision(
     first = next(batches(noises, size))[2]
     programs: dict[Solver, _Program] = {}
     points, runs = [], []
-    bar = tqdm(tasks, desc="compare", unit="solver", disable=not progress)
+    bar = tqdm(tasks, desc="compare", unit="solver", disable=not shows(progress))
     for name, solver in bar:
         bar.set_postfix_str(f"{name}, {solver.nfe} NFE")
         numbers = jax.tree.map(partial(jnp.asarray, dtype=paths.x0.dtype), solver)
