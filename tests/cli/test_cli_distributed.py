@@ -43,7 +43,7 @@ assert main(sys.argv[1:]) == 0
 assert seen and all(shape[-1] != 7 or shape[0] <= 8 for shape in seen), seen
 """
 TAILOR = (
-    "tailor --model m.py:load --nfe 2 --paths 32 --evaluations 1500 --effort seconds "
+    "tailor --model m.py:load --nfe 2 --paths 32 --evaluations 3200 --effort seconds "
     "--no-progress"
 )
 
