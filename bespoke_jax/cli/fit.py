@@ -22,7 +22,6 @@ def fit(
     seed: int = 0,
     out: str = "solver.json",
     directory: str = "",
-    distributed: str = "",
     progress: bool = True,
 ) -> None:
     """Fit a scale-time Bespoke solver to a model and write its card.
@@ -44,8 +43,6 @@ def fit(
         seed: seed of all noises and batches.
         out: the card to write (.json).
         directory: folder for checkpoints; the same command again resumes from there.
-        distributed: to run the same command in several processes, which share the
-            samples: auto (Slurm, Open MPI, Cloud TPU), or HOST:PORT,COUNT,NUMBER.
         progress: show progress bars.
     """
     from bespoke_jax.cli import arguments, files
@@ -58,12 +55,10 @@ def fit(
     card = files.writable(out, suffix=".json")
 
     from bespoke_jax import cards
-    from bespoke_jax.cli import display, models, processes, seeds
-    from bespoke_jax.core import hosts
+    from bespoke_jax.cli import display, models, seeds
     from bespoke_jax.fitting import losses, scale_time
 
-    processes.join(distributed)
-    loaded = processes.spread(models.starting(models.load(model), start))
+    loaded = models.starting(models.load(model), start)
     with files.resumable(directory) as folder:
         fitted, exact = scale_time.fit_scale_time(
             loaded,
@@ -83,8 +78,6 @@ def fit(
             directory=folder,
             progress=progress,
         )
-    if not hosts.is_first():
-        return
     cards.save(card, fitted, exact, model=model, schedule=loaded.schedule, seed=seed)
     display.show(
         f"RMSE {fitted.rmse:.4g} at {nfe} NFE on {fitted.scored} paths that chose "
