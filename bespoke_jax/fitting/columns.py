@@ -109,7 +109,7 @@ class Columns:
     def _forms(self, i: int, states: Sequence[np.ndarray]) -> np.ndarray:
         """The columns of row i as weights on x_0, u_0 .. u_{n-1}; states x_0 .. x_i."""
         us = np.eye(self.nfe + 1)[1:]
-        known = {"x0": states[0], f"x{i}": states[i]}
+        known: dict[str, Arr] = {"x0": states[0], f"x{i}": states[i]}
         for j in range(i + 1):
             known[f"u{j}"] = us[j]
             known[f"{self.letter}{j}"] = self.prediction(j, states[j], us[j])

@@ -82,8 +82,8 @@ share = {name: many[name][1] / max(one[name][1], 1) for name in one}
 print(share)
 for name in ("multistep", "regress", "sample", "fit", "work_precision"):
     assert 1 - 1e-9 <= share[name] <= 1.1, (name, share)
-# Few pilots that do not divide by the devices are filled up.
-assert max(share["seconds"], share["best"]) <= 1.3, share
+# A search of few evaluations tries grids on pilots that do not divide by the devices.
+assert max(share["seconds"], share["best"]) <= 1.5, share
 for name in ("adaptive", "multistep", "sample"):
     for leaf in jax.tree.leaves(many[name][2]):
         assert {s.data.shape[0] for s in leaf.addressable_shards} == {10}, name
