@@ -12,17 +12,16 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Reading cached programs, XLA logs pages on CPU features that it does not use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Compilation dominates the suite, and optimising the machine code is half of it. What
-# users run is optimised: `.ci/run` tests that too, with XLA_FLAGS set to nothing.
-_UNOPTIMISED = [
-    "--xla_backend_optimization_level=0",
+# Compilation dominates the suite, and the costly optimisations are half of it. Users
+# have them: `.ci/run` tests with them too, where it sets XLA_FLAGS to nothing.
+_CHEAP = [
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_parallel_codegen_split_count=1",
 ]
 if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11):
     # A version that does not know a flag ends the process.
-    _UNOPTIMISED.append("--xla_cpu_use_fusion_emitters=false")
-os.environ.setdefault("XLA_FLAGS", " ".join(_UNOPTIMISED))
+    _CHEAP.append("--xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("XLA_FLAGS", " ".join(_CHEAP))
 
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402

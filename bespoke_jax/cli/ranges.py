@@ -66,14 +66,17 @@ def interval(flag: str, text: str) -> tuple[float, float]:
 
 
 def spread(low: float, high: float, count: int) -> np.ndarray:
-    """(count,) numbers that fill [low, high] evenly, in every stretch of them too.
+    """(count,) numbers that fill [low, high], in every stretch of them too.
 
-    The two ends, then low + (high - low) frac((i + 1/2) / phi), i = 0 .. count-3, phi
-    the golden ratio: however few of the first are used, they span the interval, and the
-    parts into which paths are split, in their order, all see the whole of it.
-    Source: H. Weyl (1916), equidistribution modulo one; the golden ratio has the most
-    even gaps.
+    The two ends, then low + (high - low) (1 - cos(pi u_i)) / 2 with the evenly spread
+    u_i = frac((i + 1/2) / phi), i = 0 .. count-3, phi the golden ratio: however few of
+    the first are used, they span the interval, and the parts into which paths are
+    split, in their order, all see the whole of it. They lie closer towards the ends,
+    as Chebyshev's points do, where a polynomial that is fitted to them errs most.
+
+    Source: H. Weyl (1916), equidistribution modulo one; Cohen, Davenport and Leviatan
+    (2013), On the stability and accuracy of least squares approximations, section 3.
     """
-    turns = (np.arange(max(count - 2, 0)) + 0.5) * (np.sqrt(5) - 1) / 2
-    inner = low + (high - low) * (turns % 1)
+    turns = (np.arange(max(count - 2, 0)) + 0.5) * (np.sqrt(5) - 1) / 2 % 1
+    inner = low + (high - low) * (1 - np.cos(np.pi * turns)) / 2
     return np.concatenate([[low, high], inner])[:count]

@@ -44,8 +44,7 @@ _STEPS, _FEWEST = 4, 16  # of the descent, and paths of one of them
 _GRIDS, _TIMES = 0.35, 0.4  # their shares of that
 _TRIES = 2  # dampings that a step of variable projection takes, on average
 _PASSES = 60  # over the training paths, at most
-_OFTEN = 16  # passes that are worth more than further paths, from _MANY paths on
-_MANY = 512
+_OFTEN = 16  # passes that are worth more than further paths, where there are `enough`
 
 
 def starts_for(solves: float | int) -> float | int:
@@ -136,6 +135,11 @@ def checking(numbers: int) -> int:
     return max(32, min(128, 1024 // numbers))
 
 
+def enough(numbers: int) -> int:
+    """Paths from which on more passes are worth more, for samples of D = `numbers`."""
+    return max(192, min(512, 4096 // numbers))
+
+
 def descent(
     left: float,
     step: Callable[[int], float],
@@ -167,7 +171,7 @@ def descent(
         return None
     # Of many paths rather fewer and more often; of few, all of them twice if possible.
     if steps < _OFTEN * batches:
-        batches = min(batches, max(math.ceil(_MANY / batch), steps // _OFTEN))
+        batches = min(batches, max(math.ceil(enough(numbers) / batch), steps // _OFTEN))
     if steps < 2 * batches:
         batches = min(batches, max(_STEPS, steps // 2))
     return Descent(batch, batches, min(_PASSES, math.ceil(steps / batches)))

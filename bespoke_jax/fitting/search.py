@@ -53,7 +53,7 @@ def search(
     found: Sequence[Candidate],
     dropped: Sequence[Dropped],
     makers: Sequence[tuple[str, Maker]],
-    shared: float,
+    shared: int,
 ) -> Tailored:
     """The best solver of one budget.
 

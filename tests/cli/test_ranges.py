@@ -94,11 +94,20 @@ def test_the_ends_come_first():
 
 @pytest.mark.parametrize("length", [13, 34, 89])
 def test_every_stretch_fills_the_interval(length):
-    """Any F_k successive points leave no gap above 1.9 / F_k (three-gap theorem)."""
+    """Any F_k successive angles leave no gap above 1.9 / F_k (three-gap theorem)."""
     points = spread(-1.0, 3.0, 400)
     assert points.min() >= -1 and points.max() <= 3
     for start in range(2, 400 - length, 7):
-        part = np.sort((points[start : start + length] + 1) / 4)
+        cosine = 1 - 2 * (points[start : start + length] + 1) / 4
+        part = np.sort(np.arccos(cosine) / np.pi)
         gaps = np.diff(part, append=part[0] + 1)  # on the circle
         assert gaps.max() < 1.9 / length
         assert 0.5 / length < gaps.min()
+
+
+def test_the_ends_have_the_share_of_the_arcsine_law():
+    """A tenth of the interval at an end has arccos(0.8) / pi of the numbers."""
+    points = spread(0.0, 1.0, 1000)
+    share = np.arccos(0.8) / np.pi
+    assert abs(np.mean(points < 0.1) - share) < 2e-3
+    assert abs(np.mean(points > 0.9) - share) < 2e-3

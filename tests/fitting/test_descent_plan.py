@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bespoke_jax.fitting.effort import checking, descent
+from bespoke_jax.fitting.effort import checking, descent, enough
 from bespoke_jax.fitting.incremental import cost
 
 
@@ -15,7 +15,7 @@ from bespoke_jax.fitting.incremental import cost
     numbers=st.integers(1, 4000), parameters=st.integers(2, 300),
     check=st.integers(1, 128), probes=st.integers(2, 5),
 )  # fmt: skip
-@example(nfe=1, left=18, count=80, numbers=1, parameters=2, check=1, probes=2)
+@example(nfe=1, left=18.0, count=80, numbers=1, parameters=2, check=1, probes=2)
 def test_descents_keep_to_what_is_left(
     nfe, left, count, numbers, parameters, check, probes
 ):
@@ -40,8 +40,9 @@ def test_descents_keep_to_what_is_left(
         (192, 20 * 192, 192, 20),
         # Not even twice: four steps of different ones.
         (192, 192, 192, 1),
-        # Many: the first 512 of them, until these are seen sixteen times.
-        (1024, 4 * 1024, 512, 8),
+        # Many: the first of them, until these are seen sixteen times.
+        (1024, 3 * 1024, 192, 16),
+        (1024, 4 * 1024, 240, 17),
         (1024, 12 * 1024, 768, 16),
         (1024, 16 * 1024, 1024, 16),
     ],
@@ -53,5 +54,6 @@ def test_of_many_paths_fewer_are_seen_more_often(count, solves, paths, passes):
     assert abs(plan.passes - passes) <= 1
 
 
-def test_small_samples_are_checked_on_more_paths():
+def test_small_samples_need_more_paths_and_are_checked_on_more():
+    assert [enough(D) for D in (1, 8, 16, 32, 64, 3072)] == [512, 512, 256, *[192] * 3]
     assert [checking(D) for D in (1, 8, 16, 32, 64, 3072)] == [128, 128, 64, 32, 32, 32]
