@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from card_cases import one_card
 from process import environment, python
 
-from bespoke_jax import card
 from bespoke_jax.cli import processes
 
 MODEL = """
@@ -123,7 +123,7 @@ def test_two_processes_find_the_solver_of_one(folder):
     words = TAILOR.split()
     finished(folder, [*words, "--out", "two.json"])
     python(RUN, *words, "--out", "one.json", cwd=folder)
-    one, two = (card.load(folder / f"{name}.json") for name in ("one", "two"))
+    one, two = (one_card(folder / f"{name}.json") for name in ("one", "two"))
     np.testing.assert_allclose(two.rmse, one.rmse, rtol=1e-3)
     for ours, theirs in zip(two.solver, one.solver, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-3)
