@@ -7,6 +7,7 @@ finds its state in another process and on other devices.
 
 A process may be killed at any moment: orbax writes a step under a temporary name and
 renames it when it is complete. A directory without a complete step belongs to no run.
+Of several processes the first one writes and all read: the directory is shared.
 """
 
 import json
@@ -21,6 +22,7 @@ import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
 from bespoke_jax.cards import atomic
+from bespoke_jax.core.hosts import is_first, to_host, wait
 
 T = TypeVar("T")
 
@@ -70,8 +72,11 @@ class Checkpoints:
 
     def _check(self, path: Path, settings: Mapping[str, object]) -> None:
         plain = {k: _plain(value) for k, value in settings.items()}
-        if self._manager.latest_step() is None or not path.exists():
-            atomic.write_text(path, json.dumps(plain, indent=2) + "\n")
+        new = self._manager.latest_step() is None or not path.exists()
+        wait("settings")  # all have looked before the first one writes
+        if new:
+            if is_first():
+                atomic.write_text(path, json.dumps(plain, indent=2) + "\n")
             return
         try:
             before = json.loads(path.read_text())
@@ -129,7 +134,7 @@ class Checkpoints:
         return [np.asarray(saved[name]) for name in sorted(saved)]
 
     def _write(self, step: int, run: PyTree) -> None:
-        leaves = {f"{i:04d}": np.asarray(v) for i, v in enumerate(jax.tree.leaves(run))}
+        leaves = {f"{i:04d}": v for i, v in enumerate(to_host(jax.tree.leaves(run)))}
         self._manager.save(step, args=ocp.args.StandardSave(leaves))
         self._manager.wait_until_finished()
         self._saved = time.perf_counter()

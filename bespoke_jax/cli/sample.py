@@ -15,6 +15,7 @@ def sample(
     start: float = -1.0,
     seed: int = 0,
     out: str = "samples.npz",
+    distributed: str = "",
     progress: bool = True,
 ) -> None:
     """Draw samples by a card's solver or a generic one.
@@ -32,6 +33,8 @@ def sample(
         seed: seed of the noise.
         out: .npz file for samples and noise; images are also drawn, as a .png of the
             same name.
+        distributed: to run the same command in several processes, which share the
+            samples: auto (Slurm, Open MPI, Cloud TPU), or HOST:PORT,COUNT,NUMBER.
         progress: show progress bars.
     """
     from bespoke_jax.cli import files, names
@@ -42,20 +45,25 @@ def sample(
     import numpy as np
 
     from bespoke_jax.cards import atomic
-    from bespoke_jax.cli import display, models, named, seeds
+    from bespoke_jax.cli import display, models, named, processes, seeds
+    from bespoke_jax.core import hosts
     from bespoke_jax.core.many import sample_many
     from bespoke_jax.fields.model import noise
     from bespoke_jax.report import figures as plots
 
-    loaded = models.starting(models.load(model), start)
+    processes.join(distributed)
+    loaded = processes.spread(models.starting(models.load(model), start))
     if nfe == 0 and generic:
         raise ValueError(f"give --nfe: {solver} takes any number of steps")
     chosen = named.solver(solver, nfe, loaded, condition)
     loaded = named.under(loaded, [solver], condition)
     x0, c = noise(loaded, seeds.key(seed, "sample"), n)
     x = sample_many(loaded.field, chosen, x0, c, progress=progress)
+    x, x0 = hosts.to_host((x, x0))
+    if not hosts.is_first():
+        return
     with atomic.replacing(file) as target:
-        np.savez(target, samples=np.asarray(x), noise=np.asarray(x0))
+        np.savez(target, samples=x, noise=x0)
     written = [file]
     if plots.is_image(loaded.shape):
         figure = plots.sheet(x[:64], data_range=loaded.data_range)

@@ -21,6 +21,7 @@ def tailor(
     seed: int = 0,
     out: str = "tailored.json",
     directory: str = "",
+    distributed: str = "",
     progress: bool = True,
 ) -> None:
     """Find the best solvers for a model by measuring, and write their card.
@@ -48,6 +49,8 @@ def tailor(
         seed: seed of all noises.
         out: the card to write (.json).
         directory: folder for checkpoints; the same command again resumes from there.
+        distributed: to run the same command in several processes, which share the
+            samples: auto (Slurm, Open MPI, Cloud TPU), or HOST:PORT,COUNT,NUMBER.
         progress: show progress bars.
     """
     from bespoke_jax import cards
@@ -64,11 +67,13 @@ def tailor(
     starts = _starts(improve, budgets) if improve else []
 
     from bespoke_jax import report
-    from bespoke_jax.cli import display, models, seeds
+    from bespoke_jax.cli import display, models, processes, seeds
+    from bespoke_jax.core import hosts
     from bespoke_jax.fields.model import noise
     from bespoke_jax.fitting.tailor import tailor as run
 
-    loaded = models.starting(models.load(model), start)
+    processes.join(distributed)
+    loaded = processes.spread(models.starting(models.load(model), start))
     weights, depends = None, ""
     if over is not None:
         weights, depends = ranges.spread(*over, paths), models.GUIDANCE
@@ -83,6 +88,8 @@ def tailor(
             judge=judge, effort=effort, evaluations=evaluations or None,
             seconds=seconds or None, directory=folder, progress=progress,
         )  # fmt: skip
+    if not hosts.is_first():
+        return
     about = {"model": model, "schedule": loaded.schedule, "seed": seed}
     cards.save(card, found, condition=depends, **about)
     display.show(*report.findings(found, depends), f"Wrote {card}")

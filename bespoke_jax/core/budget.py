@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bespoke_jax.core.checks import real
+from bespoke_jax.core.hosts import agreed
 
 
 class TooLittle(ValueError):
@@ -73,8 +74,9 @@ class Budget:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of this run, those before an interruption included."""
-        return time.perf_counter() - self._began
+        """Seconds of this run, with those before an interruption; of several processes
+        those of the first."""
+        return agreed(time.perf_counter() - self._began)
 
     def resume_at(self, elapsed: float | int) -> None:
         """Count at least `elapsed` seconds: what an interrupted run had used."""

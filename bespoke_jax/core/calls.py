@@ -21,6 +21,7 @@ from jax.tree_util import Partial
 from jaxtyping import Float, PyTree
 
 from bespoke_jax.core.batches import rows
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import magnitude
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.types import Arr, Conditioning, Number
@@ -190,9 +191,9 @@ def check_independent(
         b = (-b[0], b[1])
     t = jnp.asarray([start + share * (end - start) for share in (0.1, 0.6)], x0.dtype)
     twice = lambda p, q: jax.tree.map(lambda p, q: jnp.concatenate([p, q]), p, q)
-    mixed = np.asarray(velocity(field, t, *twice(a, b)))[0]
-    alone = np.asarray(velocity(field, t[:1], *a))[0]
-    paired = np.asarray(velocity(field, t[:1].repeat(2), *twice(a, a)))[0]
+    mixed = to_host(velocity(field, t, *twice(a, b)))[0]
+    alone = to_host(velocity(field, t[:1], *a))[0]
+    paired = to_host(velocity(field, t[:1].repeat(2), *twice(a, a)))[0]
     if not np.isfinite(alone).all():
         raise ValueError(
             f"the field is not finite at t = {float(t[0]):.3g} on the first of x0. "

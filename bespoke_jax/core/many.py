@@ -1,10 +1,10 @@
 """Samples of many noises, a batch at a time."""
 
 import jax
-import jax.numpy as jnp
 from tqdm import tqdm
 
-from bespoke_jax.core.batches import batches
+from bespoke_jax.core.batches import batches, joined
+from bespoke_jax.core.hosts import shows
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver
@@ -32,12 +32,13 @@ def sample_many(
         progress: show a progress bar.
 
     Returns:
-        (N, *shape) states at `solver.end`.
+        (N, *shape) states at `solver.end`, sharded as x0 is.
     """
     done = []
-    with tqdm(total=len(x0), desc="sample", unit="sample", disable=not progress) as bar:
+    with tqdm(
+        total=len(x0), desc="sample", unit="sample", disable=not shows(progress)
+    ) as bar:
         for start, stop, (x, cond) in batches((x0, c), batch_size):
-            out = sample(field, solver, x, c=cond)[: stop - start]
-            done.append(out.block_until_ready())
+            done.append(sample(field, solver, x, c=cond).block_until_ready())
             bar.update(stop - start)
-    return jnp.concatenate(done)
+    return joined(done, len(x0), x0)

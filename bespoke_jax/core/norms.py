@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.types import Arr
 
 
@@ -23,4 +24,4 @@ def rms(x: Float[Arr, "batch *shape"]) -> Float[jax.Array, " batch"]:
 
 def magnitude(x: Arr) -> float:
     """Root mean square over all axes, a number on the host."""
-    return float(np.sqrt(np.mean(np.square(np.asarray(x, np.float64)))))
+    return float(np.sqrt(np.mean(np.square(to_host(x).astype(np.float64)))))

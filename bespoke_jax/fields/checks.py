@@ -9,6 +9,7 @@ from jax.tree_util import Partial
 from bespoke_jax.core import checks
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import as_field, as_states, velocity
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import magnitude
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Arr, Conditioning
@@ -52,8 +53,8 @@ def warn_direction(
     if not at_noise:
         return 0
     x, c = rows((x0, c), slice(0, min(DIRECTION_COST, len(x0))))
-    u = np.asarray(velocity(as_field(field), start, x, c), np.float64)
-    x = np.asarray(x, np.float64)
+    x, u = to_host((x, velocity(as_field(field), start, x, c)))
+    x, u = x.astype(np.float64), u.astype(np.float64)
     if len(x) > 2:
         x, u = x - x.mean(0), u - u.mean(0)
     size, speed = np.linalg.norm(x), np.linalg.norm(u)
@@ -84,7 +85,7 @@ def warn_spread(x0: Arr, schedule: Schedule, start: float) -> None:
     """
     checks.schedule("schedule", schedule)
     start = checks.real("start", start)
-    part = np.asarray(as_states(x0)[:64], np.float64)
+    part = to_host(as_states(x0)[:64]).astype(np.float64)
     spread = magnitude(part)
     alpha, sigma = (float(value) for value in schedule(start))
     factor = 2 * (1 + 3 / np.sqrt(part.size))

@@ -89,19 +89,24 @@ def noise(model: Model, key: jax.Array, n: int) -> tuple[jax.Array, Conditioning
     n = checks.whole("the number of samples", n, most=2**31 - 1)
     checks.random_key("key", key)
     noise_key, c_key = jax.random.split(key)
+    x0 = states(model, noise_key, n)
+    return x0, None if model.c is None else model.c(c_key, n)
+
+
+def states(model: Model, key: jax.Array, n: int) -> jax.Array:
+    """The initial states of `noise` from their own key."""
     if model.x0 is not None:
-        x0 = jnp.asarray(model.x0(noise_key, n, model.start))
+        x0 = jnp.asarray(model.x0(key, n, model.start))
         if x0.shape != (n, *model.shape):
             raise ValueError(
                 f"x0(key, {n}, {model.start:g}) of the model must have shape "
                 f"{(n, *model.shape)}; got {x0.shape}"
             )
-    elif model.start > 0:
+        return x0
+    if model.start > 0:
         raise ValueError(
             f"the model starts at t = {model.start:g}, where states are noised data: "
             "give Model(x0=...), a function of (key, n, start) that returns them"
         )
-    else:
-        sigma_0 = 1.0 if model.schedule is None else float(model.schedule(0.0)[1])
-        x0 = sigma_0 * jax.random.normal(noise_key, (n, *model.shape), jnp.float32)
-    return x0, None if model.c is None else model.c(c_key, n)
+    sigma_0 = 1.0 if model.schedule is None else float(model.schedule(0.0)[1])
+    return sigma_0 * jax.random.normal(key, (n, *model.shape), jnp.float32)

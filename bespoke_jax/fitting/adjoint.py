@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import evaluate, velocity
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.rows import advance
 from bespoke_jax.core.solver import Solver
@@ -84,7 +85,7 @@ def table(solver: Solver) -> Table:
 def run(field: VelocityField, table: Table, x0: Arr, c: Conditioning) -> Run:
     """Solve from x0 (N, *shape), which costs n evaluations per sample."""
     # On the host, where taking a row compiles nothing.
-    table = Table(*map(np.asarray, table))
+    table = Table(*to_host(tuple(table)))
     states = [jnp.asarray(x0)]
     # Velocities to come have no weight: with them, one program serves all rows.
     us = [jnp.zeros_like(states[0])] * table.nfe
@@ -107,9 +108,11 @@ def pull(field: VelocityField, run: Run, c: Conditioning, v: jax.Array) -> Pulle
     by_t, by_a, by_b = np.zeros(size), np.zeros(size), np.zeros((*size, n))
     for i in reversed(range(n)):
         on_x0, on_u, g = _row_back(w, x0, us, g, b[:, i])
-        by_a[:, :, i], by_b[:, :, i, : i + 1] = on_x0, on_u[:, :, : i + 1]
+        by_a[:, :, i], on_u = to_host((on_x0, on_u))
+        by_b[:, :, i, : i + 1] = on_u[:, :, : i + 1]
         if i:  # neither x_0 nor t_0 moves
-            by_t[:, :, i], w = _field_back(field, t[:, i], run.states[i], c, g[i])
+            on_t, w = _field_back(field, t[:, i], run.states[i], c, g[i])
+            by_t[:, :, i] = to_host(on_t)
     return Pulled(by_t, by_a, by_b)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bespoke_jax.core import endpoints
 from bespoke_jax.core.solver import Solver, canonical
+from bespoke_jax.core.types import Arr
 
 PREDICTIONS = {
     "data": ("D", endpoints.Endpoints.data),
@@ -54,9 +55,15 @@ class Columns:
         newest = range(i, max(i - self.window, -1), -1)
         return ["x0", *[f"x{i}"][: i > 0], *(f"u{j}" for j in newest)]
 
-    def prediction(self, i: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
+    def prediction(self, i: int, x: Arr, u: Arr) -> Arr:
         """D_i or E_i of one evaluation."""
-        return np.asarray(self._predict(self.nodes[i], x, u))
+        return self._predict(self.nodes[i], x, u)
+
+    def of_evaluation(self, i: int, x: Arr, u: Arr) -> dict[str, Arr]:
+        """The columns that an evaluation at t_i, x_i adds, by name."""
+        if self.window is None:
+            return {f"{self.letter}{i}": self.prediction(i, x, u).astype(x.dtype)}
+        return {f"x{i}": x, f"u{i}": u}
 
     def weights_of(self, solver: Solver) -> list[np.ndarray]:
         """The rows of a solver on these columns.
@@ -102,7 +109,7 @@ class Columns:
     def _forms(self, i: int, states: Sequence[np.ndarray]) -> np.ndarray:
         """The columns of row i as weights on x_0, u_0 .. u_{n-1}; states x_0 .. x_i."""
         us = np.eye(self.nfe + 1)[1:]
-        known = {"x0": states[0], f"x{i}": states[i]}
+        known: dict[str, Arr] = {"x0": states[0], f"x{i}": states[i]}
         for j in range(i + 1):
             known[f"u{j}"] = us[j]
             known[f"{self.letter}{j}"] = self.prediction(j, states[j], us[j])

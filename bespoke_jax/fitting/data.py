@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bespoke_jax.core.types import Arr
 from bespoke_jax.reference.paths import Paths, take
 
 
@@ -13,6 +14,8 @@ class Data(NamedTuple):
     paths: Paths
     phi: np.ndarray | None = None
     """(N, K); None where the solver depends on no condition."""
+    like: Arr | None = None
+    """The samples that the paths were taken from, which says how they are sharded."""
 
     @property
     def size(self) -> int:
@@ -28,7 +31,7 @@ class Data(NamedTuple):
         """Samples start .. stop."""
         index = np.arange(start, stop)  # of whose values no program is compiled
         phi = None if self.phi is None else self.phi[index]
-        return Data(take(self.paths, index), phi)
+        return Data(take(self.paths, index, self.like), phi, self.like)
 
     @property
     def ends(self) -> "Data":

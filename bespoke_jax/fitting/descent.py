@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding
 
+from bespoke_jax.core.batches import sample_sharding
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.fitting.history import History
 from bespoke_jax.fitting.joint import objective
@@ -178,8 +179,8 @@ def _piece(task: Task, state: TrainState, length: int) -> tuple[TrainState, floa
     training = task.parts.training
     state, total = _loop(
         task.family, task.options.loss, task.options.optimizer, task.options.batch_size,
-        _placement(training.x0, task.options.batch_size), state, task.field, training,
-        task.key, length,
+        sample_sharding(task.like, task.options.batch_size), state, task.field,
+        training, task.key, length,
     )  # fmt: skip
     return state, float(total) / max(length, 1)
 
@@ -215,19 +216,6 @@ def _loop(
         return state, total + value.astype(total.dtype)
 
     return jax.lax.fori_loop(0, length, step, (state, jnp.zeros(())))
-
-
-def _placement(x0: Any, batch_size: int) -> NamedSharding | None:
-    """Where a batch of samples lives if all samples are sharded over devices."""
-    sharding = getattr(x0, "sharding", None)
-    if not isinstance(sharding, NamedSharding) or not len(sharding.spec):
-        return None
-    axes = sharding.spec[0]
-    names = () if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    shards = math.prod(sharding.mesh.shape[name] for name in names)
-    if shards == 1 or batch_size % shards:
-        return None
-    return NamedSharding(sharding.mesh, PartitionSpec(axes))
 
 
 def _placed(batch: Paths, placement: NamedSharding | None) -> Paths:

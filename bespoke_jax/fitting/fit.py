@@ -21,6 +21,7 @@ from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core import checks
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import check_independent
+from bespoke_jax.core.hosts import shows
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.solver import Solver
 from bespoke_jax.core.types import Theta
@@ -160,7 +161,7 @@ def fit(
     ).checked(parts.training.size)
     theta, solvers = starting(family, start, paths)
     nfe = sum(solver.nfe for solver in solvers)
-    task = planned(family, field, options, parts, key, theta, nfe, budget)
+    task = planned(family, field, options, parts, key, theta, nfe, budget, paths.x0)
     pay_checks(task, budget, paths, probed=folder is not None)
     first, last = float(solvers[0].t[0]), float(solvers[0].end)
     check_independent(task.field, parts.training.x0, parts.training.c, first, last)
@@ -197,7 +198,7 @@ def _run(
             initial=int(run.state.iteration),
             desc=f"fit {task.family.name}",
             unit="it",
-            disable=not progress,
+            disable=not shows(progress),
         ) as bar:
             for further in iterate(task, run, budget):
                 run = further

@@ -37,6 +37,7 @@ from jax.flatten_util import ravel_pytree
 from bespoke_jax.core.batches import batches
 from bespoke_jax.core.calls import as_field
 from bespoke_jax.core.checks import whole
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import rms
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.types import Conditioning, Theta
@@ -101,7 +102,7 @@ def solved(
     field, runs, found = as_field(field), [], []
     for (x0, x1, c, phi), many in _batches(data, batch_size):
         run = adjoint.run(field, _tables(family, theta, phi, len(x0)), x0, c)
-        e = np.asarray(_errors(run.states[-1], x1), np.float64)[:many]
+        e = to_host(_errors(run.states[-1], x1))[:many].astype(np.float64)
         found.append(np.where(np.isfinite(e), e, np.inf))
         runs += [run] * keep
     return Point(theta, np.concatenate(found), tuple(runs))
@@ -155,10 +156,11 @@ def normal_equations(
         draw = jax.random.fold_in(key, number)
         norm, v = _probes(run.states[-1], x1, draw, probes)
         pulled = adjoint.pull(field, run, given, v)
-        J = np.asarray(_by_theta(family, point.theta, phi, pulled), np.float64)[:many]
+        J = to_host(_by_theta(family, point.theta, phi, pulled))[:many]
+        J = J.astype(np.float64)
         w = np.where(np.isfinite(J).all((1, 2)), weights[done : done + many], 0.0)
         J = np.where(w[:, None, None] > 0, J, 0.0)
-        norm = np.where(w > 0, np.asarray(norm, np.float64)[:many], 0.0)
+        norm = np.where(w > 0, to_host(norm)[:many].astype(np.float64), 0.0)
         gradient = gradient + np.einsum("i,i,ip->p", w, norm, J[:, 0])
         rooted = (J * np.sqrt(w[:, None] * scale)[..., None]).reshape(-1, J.shape[2])
         H = H + rooted.T @ rooted
@@ -183,7 +185,8 @@ def _batches(
     # As equal as can be, so that little is computed to fill the last one up.
     size = math.ceil(paths.size / math.ceil(paths.size / most))
     phi = None if data.phi is None else jnp.asarray(data.phi, paths.x0.dtype)
-    for start, stop, part in batches((paths.x0, paths.x1, paths.c, phi), size):
+    each = (paths.x0, paths.x1, paths.c, phi)
+    for start, stop, part in batches(each, size, data.like):
         yield part, stop - start
 
 
@@ -191,7 +194,7 @@ def _tables(
     family: Family, theta: Theta, phi: jax.Array | None, size: int
 ) -> adjoint.Table:
     """The solver of each sample, (size, ...)."""
-    made = adjoint.Table(*map(np.asarray, _table(family, theta, phi)))
+    made = adjoint.Table(*to_host(_table(family, theta, phi)))
     if phi is not None:
         return made
     spread = lambda leaf: np.broadcast_to(leaf, (size, *leaf.shape))

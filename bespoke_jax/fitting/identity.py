@@ -9,12 +9,12 @@ a tolerance.
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import velocity
 from bespoke_jax.core.fingerprint import fingerprint
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import rms
 from bespoke_jax.core.solver import Solver, canonical
 from bespoke_jax.reference.paths import Paths
@@ -62,4 +62,4 @@ def of_key(key: jax.Array) -> str:
 
 def _spread(x: Any, y: Any) -> np.ndarray:
     """|y - x| and |y + x| of each sample: far from 0, and unlike for y and -y."""
-    return np.asarray(jnp.concatenate([rms(y - x), rms(y + x)]), np.float64)
+    return np.concatenate(to_host((rms(y - x), rms(y + x)))).astype(np.float64)

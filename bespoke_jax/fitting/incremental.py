@@ -27,6 +27,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from tqdm import tqdm
 
+from bespoke_jax.core.hosts import shows
 from bespoke_jax.core.types import Theta
 from bespoke_jax.fitting import gauss_newton
 from bespoke_jax.fitting.data import Data
@@ -85,7 +86,7 @@ def descend(
     total, failure = plan.passes * plan.batches, ""
     with tqdm(
         total=total, desc=f"{problem.nfe} NFE", unit="step",
-        disable=not problem.progress,
+        disable=not shows(problem.progress),
     ) as bar:  # fmt: skip
         for number in range(total):
             place = number % plan.batches

@@ -8,6 +8,7 @@ import numpy as np
 
 from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core.budget import Budget
+from bespoke_jax.core.hosts import to_host
 
 
 class Journal:
@@ -41,12 +42,12 @@ class Journal:
         `compute` pays the budget itself; what is read back is paid for here.
         """
         if self._store is None:
-            return [np.asarray(value) for value in compute()]
+            return to_host([*compute()])
         budget = self._budget
 
         def saved() -> list[Any]:
             # As arrays: a list would be taken apart into its numbers.
-            return [*map(np.asarray, compute()), budget.spent, budget.elapsed]
+            return [*to_host([*compute()]), budget.spent, budget.elapsed]
 
         *arrays, spent, elapsed = self._store.cached(self._next, saved)
         self._next += 1

@@ -12,7 +12,13 @@ Reference: Holland and Welsch (1977), iteratively re-weighted least squares.
 
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+from bespoke_jax.core.calls import per_sample
+from bespoke_jax.core.hosts import to_host
+from bespoke_jax.core.types import Arr
 
 _FLOOR = 1e-3
 """Errors below this share of the median have its weight."""
@@ -46,64 +52,81 @@ class Normal(NamedTuple):
 class Products:
     """Named columns of samples, and the products of every pair that was asked for.
 
-    Args:
-        like: (N, *shape), of the shape of every column.
-        batch_size: samples that are widened to float64 together.
+    Columns stay on their devices; N numbers of each pair come to the host.
     """
 
-    def __init__(self, like: np.ndarray, batch_size: int):
-        self._shape, self._batch = like.shape, batch_size
-        self._columns: dict[str, np.ndarray] = {}
+    def __init__(self) -> None:
+        self._columns: dict[str, Arr] = {}
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
     def copy(self) -> "Products":
         """The same columns and products, to which others can be added."""
-        other = Products.__new__(Products)
-        other._shape, other._batch = self._shape, self._batch
+        other = Products()
         other._columns, other._known = dict(self._columns), dict(self._known)
         return other
 
-    def add(self, name: str, column: np.ndarray) -> None:
+    def add(self, name: str, column: Arr) -> None:
         """A column (N, *shape); one of the same name is replaced."""
-        self._columns[name] = column.reshape(self._shape[0], -1)
+        self._columns[name] = column
         for pair in [pair for pair in self._known if name in pair]:
             del self._known[pair]
 
     def normal_equations(self, names: list[str], target: str) -> Normal:
         """Those of the target on the named columns."""
+        self._multiply({_pair(k, l) for k in names for l in (*names, target)})
+        self._multiply({(target, target)})
         G = np.stack(
             [np.stack([self._product(k, l) for l in names], -1) for k in names], -2
         )
         b = np.stack([self._product(k, target) for k in names], -1)
         return Normal(G, b, self._product(target, target))
 
-    def combination(self, names: list[str], weights: np.ndarray) -> np.ndarray:
+    def combination(self, names: list[str], weights: np.ndarray) -> jax.Array:
         """sum_k weights_sk column_sk, (N, *shape) in the dtype of the columns.
 
         weights (m,), or (N, m) for samples with weights of their own.
         """
-        total = sum(
-            np.expand_dims(w, -1) * self._columns[name].astype(np.float64)
-            for name, w in zip(names, weights.T, strict=True)
-        )
         first = self._columns[names[0]]
-        return np.asarray(total).astype(first.dtype).reshape(self._shape)
+        w = np.broadcast_to(weights, (len(first), len(names)))
+        with jax.enable_x64(True):
+            total = _scaled(w[:, 0], first)
+            for k, name in enumerate(names[1:], start=1):
+                total = _added(total, w[:, k], self._columns[name])
+            return total.astype(first.dtype)
 
     def _product(self, k: str, l: str) -> np.ndarray:
         """(N,) mean over the numbers of each sample of column k times column l."""
-        pair = (min(k, l), max(k, l))
-        if pair not in self._known:
-            x, y = (self._columns[name] for name in pair)
-            parts = [
-                np.einsum(
-                    "nd,nd->n",
-                    x[i : i + self._batch].astype(np.float64),
-                    y[i : i + self._batch].astype(np.float64),
-                )
-                for i in range(0, len(x), self._batch)
-            ]
-            self._known[pair] = np.concatenate(parts) / x.shape[1]
-        return self._known[pair]
+        return self._known[_pair(k, l)]
+
+    def _multiply(self, pairs: set[tuple[str, str]]) -> None:
+        """Compute the products of those pairs that are not known, and wait once."""
+        new = sorted(pairs - set(self._known))
+        with jax.enable_x64(True):
+            made = [_mean_product(*(self._columns[k] for k in pair)) for pair in new]
+            self._known.update(zip(new, to_host(made), strict=True))
+
+
+def _pair(k: str, l: str) -> tuple[str, str]:
+    return min(k, l), max(k, l)
+
+
+# In float64, which every device computes in: the columns of a row are nearly dependent.
+
+
+@jax.jit
+def _mean_product(x, y):
+    wide = x.astype(jnp.float64) * y.astype(jnp.float64)
+    return jnp.mean(wide, axis=tuple(range(1, x.ndim)))
+
+
+@jax.jit
+def _scaled(w, x):
+    return per_sample(w, x) * x.astype(jnp.float64)
+
+
+@jax.jit
+def _added(total, w, x):
+    return total + _scaled(w, x)
 
 
 def solve(

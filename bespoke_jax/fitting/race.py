@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from bespoke_jax.core.hosts import shows
+
 PILOTS = 64
 """Paths that the last starts are measured on."""
 _FIRST = 8  # paths of the first round, where the allowance does not bind
@@ -112,7 +114,9 @@ def race(
     scores: dict[int, float] = {}
     dropped: list[tuple[int, str]] = []
     total = sum(rung.solves for rung in plan)
-    with tqdm(total=total, desc="starts", unit="solve", disable=not progress) as bar:
+    with tqdm(
+        total=total, desc="starts", unit="solve", disable=not shows(progress)
+    ) as bar:
         for rung in plan:
             # Those that fall out here are better than those that fell out before.
             done = running[rung.starts :] + done

@@ -22,11 +22,12 @@ Holland and Welsch (1977) for iteratively re-weighted least squares.
 from collections.abc import Sequence
 from typing import NamedTuple, overload
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core import checks, endpoints
-from bespoke_jax.core.batches import batches
+from bespoke_jax.core.batches import batches, joined
 from bespoke_jax.core.calls import as_field, velocity
 from bespoke_jax.core.conditional import Conditional, conditional
 from bespoke_jax.core.protocols import Schedule, VelocityField
@@ -56,9 +57,9 @@ class Regressed(NamedTuple):
     basis: Basis
     errors: np.ndarray
     """(N,) RMS errors of the end points of the paths that it was fitted to."""
-    states: list[np.ndarray]
-    """x_0 .. x_n of these paths."""
-    target: np.ndarray
+    states: list[jax.Array]
+    """x_0 .. x_n of these paths, where x_0 is."""
+    target: jax.Array
     """Their exact end points."""
     products: Products
 
@@ -124,7 +125,7 @@ def regress(
     """Fit the rows of a solver on given times by least squares, from exact paths.
 
     Costs n evaluations per path, forward ones alone; memory is that of one network call
-    of a batch, and a few states per row on the host.
+    of a batch, and a few states per row where the paths are.
 
     Args:
         field: the velocity field.
@@ -197,6 +198,8 @@ class Rows(NamedTuple):
     """Whether features are taken at the solver's own states."""
     prediction: str = "data"
     batch_size: int = 64
+    like: Arr | None = None
+    """The samples that the paths were taken from, which says how they are sharded."""
 
     def fit(
         self,
@@ -220,7 +223,8 @@ class Rows(NamedTuple):
         starts = columns.weights_of(_prior(prior, times, self.schedule))
         phi = np.ones((paths.size, 1)) if self.phi is None else self.phi
         if like is None:
-            products, state, found = self._products(), np.asarray(paths.x0), []
+            products, state, found = Products(), jnp.asarray(paths.x0), []
+            products.add("x0", state)
         else:
             products, state = like.products.copy(), like.states[moved - 1]
             found = like.weights[: moved - 1]
@@ -239,13 +243,13 @@ class Rows(NamedTuple):
             errors = normal.errors(weights)
             found = [*found, weights.reshape(-1, self.basis.size)]
             own = products.combination(names, phi @ found[-1].T)
-            if not np.isfinite(own).all():
+            if not _finite(own):
                 raise ValueError(
                     f"the state of row {i} is not finite; check the field."
                 )
             state = own if self.own else _exact(paths, times[i + 1])
             states = [*states, state]
-        target = np.asarray(paths.x1)
+        target = jnp.asarray(paths.x1)
         return Regressed(columns, found, self.basis, errors, states, target, products)
 
     def cost(self, nfe: int, moved: int = 0) -> int:
@@ -266,31 +270,27 @@ class Rows(NamedTuple):
             )
         return nodes
 
-    def _products(self) -> Products:
-        return Products(np.asarray(self.paths.x0), self.batch_size)
-
     def _evaluate(
-        self, products: Products, columns: Columns, i: int, state: np.ndarray
+        self, products: Products, columns: Columns, i: int, state: jax.Array
     ) -> None:
         """The columns that the evaluation at t_i, x_i adds."""
-        t = float(columns.times[i])
-        u = _velocities(self.field, t, state, self.paths, self.batch_size)
-        products.add(f"x{i}", state)
-        products.add(f"u{i}", u)
-        made = columns.prediction(i, state, u).astype(state.dtype)
-        products.add(f"{columns.letter}{i}", made)
+        time = jnp.asarray(columns.times[i], state.dtype)
+        like = state if self.like is None else self.like
+        u = joined(
+            [
+                velocity(self.field, time, *part)
+                for _, _, part in batches((state, self.paths.c), self.batch_size, like)
+            ],
+            self.paths.size,
+            like,
+        )
+        for name, column in columns.of_evaluation(i, state, u).items():
+            products.add(name, column)
 
 
-def _velocities(
-    field: VelocityField, t: float, x: np.ndarray, paths: Paths, batch_size: int
-) -> np.ndarray:
-    """u(t, x) of all samples, batch by batch, on the host."""
-    time = jnp.asarray(t, x.dtype)
-    parts = [
-        np.asarray(velocity(field, time, *part))[: stop - start]
-        for start, stop, part in batches((jnp.asarray(x), paths.c), batch_size)
-    ]
-    return np.concatenate(parts)
+@jax.jit
+def _finite(x):
+    return jnp.isfinite(x).all()
 
 
 def _times(times: Arr | Sequence[float | int], paths: Paths) -> np.ndarray:
@@ -322,12 +322,12 @@ def _prior(prior: Solver | None, times: np.ndarray, schedule: Schedule) -> Solve
     return found
 
 
-def _exact(paths: Paths, t: float) -> np.ndarray:
+def _exact(paths: Paths, t: float) -> jax.Array:
     """Exact states at one time, (N, *shape)."""
     if abs(t - float(paths.end)) <= 1e-6:
-        return np.asarray(paths.x1)
+        return jnp.asarray(paths.x1)
     if paths.slopes is not None:
-        return np.asarray(at(paths, t)[0])
+        return at(paths, t)[0]
     knots = np.zeros(0) if paths.knots is None else np.asarray(paths.knots, np.float64)
     gaps = np.abs(knots - t)
     if not knots.size or gaps.min() > 1e-6:
@@ -335,4 +335,4 @@ def _exact(paths: Paths, t: float) -> np.ndarray:
             "the paths have no states at the inner times; solve with "
             "reference.solve(..., dense=True) or times= these times."
         )
-    return np.asarray(paths.states[:, int(gaps.argmin())])
+    return jnp.asarray(paths.states[:, int(gaps.argmin())])

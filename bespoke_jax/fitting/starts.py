@@ -148,6 +148,7 @@ def _rows(problem: Problem, schedule: Schedule, data: Data) -> Rows:
         rounds=4 if problem.judge.robust else 2,
         robust=problem.judge.robust,
         batch_size=problem.recipe.batch_size or data.size,
+        like=data.like,
     )
 
 

@@ -265,7 +265,7 @@ def _parts(
     """The paths in three parts, with their conditions."""
     split = three_way(paths, recipe.validation, recipe.test)
     if condition is None:
-        return Parts(*map(Data, split)), CONSTANT
+        return Parts(*(Data(part, like=paths.x0) for part in split)), CONSTANT
     if isinstance(recipe.validation, Paths) or isinstance(recipe.test, Paths):
         raise ValueError(
             "with a condition, validation and test must be fractions of the paths, "
@@ -276,7 +276,8 @@ def _parts(
     basis = basis_of(values, recipe.degree)
     sizes = np.cumsum([part.size for part in split])[:-1]
     phi = np.split(basis(values), sizes)
-    return Parts(*map(Data, split, phi)), basis
+    found = zip(split, phi, strict=True)
+    return Parts(*(Data(part, basis, paths.x0) for part, basis in found)), basis
 
 
 def _each(

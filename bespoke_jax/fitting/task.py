@@ -14,11 +14,12 @@ from bespoke_jax.core.batches import batches
 from bespoke_jax.core.budget import Budget, TooLittle
 from bespoke_jax.core.calls import INDEPENDENCE_COST, as_field
 from bespoke_jax.core.counting import Passes, passes
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import rms
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver, validate
-from bespoke_jax.core.types import Theta
+from bespoke_jax.core.types import Arr, Theta
 from bespoke_jax.families import Family
 from bespoke_jax.fitting import identity, joint, losses
 from bespoke_jax.fitting.joint import Fittable
@@ -72,6 +73,8 @@ class Task(NamedTuple):
     """Network evaluations of a sample by every solver that is fitted."""
     price: int
     """Network evaluations of one iteration."""
+    like: Arr
+    """The noises of all paths, which say how batches are sharded."""
 
     def score(self, theta: Theta, paths: Paths) -> float:
         """Mean RMSE of a solver on paths; of several their geometric mean."""
@@ -79,8 +82,10 @@ class Task(NamedTuple):
 
         def mean(family: Family) -> float:
             each = [
-                np.asarray(_errors(family, theta, self.field, *batch))[: stop - start]
-                for start, stop, batch in batches(whole, self._even(paths.size))
+                to_host(_errors(family, theta, self.field, *batch))[: stop - start]
+                for start, stop, batch in batches(
+                    whole, self._even(paths.size), self.like
+                )
             ]
             return float(np.mean(np.concatenate(each).astype(np.float64)))
 
@@ -105,6 +110,7 @@ def planned(
     theta: Theta,
     nfe: int,
     budget: Budget,
+    like: Arr,
 ) -> Task:
     """The task, with its price.
 
@@ -112,6 +118,7 @@ def planned(
         theta: iterate 0.
         nfe: network evaluations of a sample by every solver that is fitted.
         budget: what pays; where it is bounded the price must be known.
+        like: the noises of all paths.
 
     Raises:
         ValueError: the loss has a cost that only a run tells, and it has to be known.
@@ -120,7 +127,7 @@ def planned(
     # How the paths came about is for people: compiled code must not depend on it.
     bare = {"stats": None, "certificate": None, "control": None}
     parts = Split(*(part._replace(**bare) for part in parts))
-    return Task(family, as_field(field), options, parts, key, nfe, price)
+    return Task(family, as_field(field), options, parts, key, nfe, price, like)
 
 
 def starting(

@@ -17,10 +17,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from bespoke_jax import grids
 from bespoke_jax.core.protocols import Schedule
+from bespoke_jax.fitting.least_squares import Normal, Products
 from bespoke_jax.fitting.regression import Regressed, Rows
 
 Maker = Callable[[int], np.ndarray]
@@ -102,15 +104,15 @@ def improve(
         if most < cost(n, rows.paths.size, 1):
             break
         try:
-            J = _jacobian(rows, found, bill)
+            normal = _normal_equations(rows, found, bill)
         except ValueError:  # a time beside these at which the solver diverges
             break
-        r, e = _residuals(found.fit), found.fit.errors
+        e = found.fit.errors
         median = float(np.median(e))
         w = np.maximum(e, _FLAT * median)
         w = 1 / (w * (1 + w / median)) if rows.robust else 1 / w
-        H = np.einsum("s,sdk,sdl->kl", w, J, J)
-        gradient = np.einsum("s,sd,sdk->k", w, r, J)
+        H = np.einsum("s,skl->kl", w, normal.G)
+        gradient = np.einsum("s,sk->k", w, normal.b)
         for _ in range(tries):
             if most < rows.cost(n):
                 return made
@@ -138,23 +140,25 @@ def _room(times: np.ndarray) -> np.ndarray:
     return np.minimum(steps[:-1], steps[1:])
 
 
-def _jacobian(rows: Rows, found: Timed, pay: Callable[[int], object]) -> np.ndarray:
-    """(N, d, n - 1): derivatives of the residuals by the times, in units of `_room`."""
-    times, base = found.times, _residuals(found.fit)
-    columns = []
+def _normal_equations(rows: Rows, found: Timed, pay: Callable[[int], object]) -> Normal:
+    """J_s^T J_s / d and J_s^T r_s / d, with the times in units of `_room`."""
+    times, products = found.times, Products()
+    products.add("residual", _difference(found.fit.states[-1], found.fit.target, 1.0))
+    names = []
     for j, room in enumerate(_room(times), start=1):
         moved = times.copy()
         moved[j] += _DIFFERENCE * room
         pay(rows.cost(len(times) - 1, j))
-        fit = rows.fit(moved, like=found.fit, moved=j)
-        columns.append((_residuals(fit) - base) / _DIFFERENCE)
-    return np.stack(columns, -1)
+        end = rows.fit(moved, like=found.fit, moved=j).states[-1]
+        names.append(f"t{j}")
+        products.add(names[-1], _difference(end, found.fit.states[-1], _DIFFERENCE))
+    return products.normal_equations(names, "residual")
 
 
-def _residuals(fit: Regressed) -> np.ndarray:
-    """(N, d) end points less the exact ones."""
-    r = fit.states[-1].astype(np.float64) - fit.target
-    return r.reshape(len(r), -1)
+def _difference(x: jax.Array, y: jax.Array, step: float) -> jax.Array:
+    """(x - y) / step in float64."""
+    with jax.enable_x64(True):
+        return (x.astype(np.float64) - y.astype(np.float64)) / step
 
 
 def _try(

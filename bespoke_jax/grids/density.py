@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bespoke_jax.core import checks
-from bespoke_jax.core.types import Count, Number
+from bespoke_jax.core.hosts import to_host
+from bespoke_jax.core.types import Arr, Count, Number
 from bespoke_jax.grids.checks import Grid, close, ramp
 from bespoke_jax.grids.lists import Times
 from bespoke_jax.metrics.steps import curvature
@@ -123,7 +124,7 @@ def check_within(times: np.ndarray, start: float, end: float) -> None:
 
 def _rotation(paths: Paths, h: np.ndarray) -> np.ndarray:
     """(K,) mean over samples of sqrt(curvature^2 + torsion^2) ds of each interval."""
-    slopes = np.asarray(paths.slopes)
+    slopes = paths.slopes
     # Three knots at a time in float64: those of all knots may be larger than memory.
     tangents = [_tangent(slopes, 0), _tangent(slopes, 1)]
     turns = [_angle(*tangents)]
@@ -141,9 +142,9 @@ def _rotation(paths: Paths, h: np.ndarray) -> np.ndarray:
     return np.hypot(np.stack(turns), torsion).mean(axis=1)
 
 
-def _tangent(slopes: np.ndarray, k: int) -> np.ndarray:
+def _tangent(slopes: Arr, k: int) -> np.ndarray:
     """(N, numbers) unit velocities at knot k; 0 where a sample rests."""
-    return _unit(slopes[:, k].astype(np.float64).reshape(len(slopes), -1))
+    return _unit(to_host(slopes[:, k]).astype(np.float64).reshape(len(slopes), -1))
 
 
 def _unit(v: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import as_field, evaluate
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import rms
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.rows import advance
@@ -52,7 +53,7 @@ def step_errors(field: VelocityField, solver: Solver, paths: Paths) -> StepError
     rows = Solver(*(jnp.asarray(leaf, dtype) for leaf in solver))
     local = _local(as_field(field), rows, exact, paths.c)
     states = trajectory(field, solver, paths.x0, c=paths.c)
-    mean = lambda x: np.asarray(jnp.mean(jax.vmap(rms)(x - exact[1:]), axis=1))
+    mean = lambda x: to_host(jnp.mean(jax.vmap(rms)(x - exact[1:]), axis=1))
     return StepErrors(times[1:], mean(local), mean(states[1:]))
 
 
@@ -104,10 +105,11 @@ def curvature(paths: Paths) -> Curvature:
     departures = jax.vmap(rms)(velocity - chord[None])  # (K + 1, N)
     step = jnp.asarray(np.diff(t), velocity.dtype)
     change = jax.vmap(rms)(velocity[1:] - velocity[:-1]) / step[:, None]
-    square = np.asarray(jnp.mean(departures**2, axis=1), np.float64)
+    mean = lambda x: to_host(jnp.mean(x, axis=1))
+    square = mean(departures**2).astype(np.float64)
     return Curvature(
         t,
-        np.asarray(jnp.mean(departures, axis=1)),
-        np.asarray(jnp.mean(change, axis=1)),
+        mean(departures),
+        mean(change),
         float(np.sum(np.diff(t) * (square[1:] + square[:-1]) / 2)),
     )

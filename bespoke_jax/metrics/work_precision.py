@@ -11,8 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from bespoke_jax.core import checks
-from bespoke_jax.core.batches import batches
+from bespoke_jax.core.batches import batches, joined
 from bespoke_jax.core.calls import as_field
+from bespoke_jax.core.hosts import shows, to_host
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.sample import sample
 from bespoke_jax.core.solver import Solver, check_form
@@ -131,14 +132,14 @@ def work_precision(
     first = next(batches(noises, size))[2]
     programs: dict[Solver, _Program] = {}
     points, runs = [], []
-    bar = tqdm(tasks, desc="compare", unit="solver", disable=not progress)
+    bar = tqdm(tasks, desc="compare", unit="solver", disable=not shows(progress))
     for name, solver in bar:
         bar.set_postfix_str(f"{name}, {solver.nfe} NFE")
         numbers = jax.tree.map(partial(jnp.asarray, dtype=paths.x0.dtype), solver)
         program = _program(programs, field, numbers, first)
         run = partial(program.run, field, numbers)
         parts = [run(*batch) for _, _, batch in batches(noises, size)]
-        x = jnp.concatenate(parts)[: paths.size]
+        x = joined(parts, paths.size, paths.x0)
         points.append(
             Point(
                 name,
@@ -148,8 +149,8 @@ def work_precision(
                 np.nan,  # timed below
                 program.seconds,
                 _peak(program.run),
-                np.asarray(errors(x, paths.x1), np.float64),
-                np.asarray(x[:keep]),
+                to_host(errors(x, paths.x1)).astype(np.float64),
+                to_host(x[:keep]),
                 name in fitted,
             )
         )

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import magnitude, rms
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference import rounding as noise
@@ -72,9 +73,9 @@ def check(
         with jax.enable_x64(True):
             field, x, c = widened((problem.field, x, c))
             wide = problem._replace(field=field)
-            solved = jax.tree.map(np.asarray, solve(wide, x, c))
+            solved = to_host(solve(wide, x, c))
     else:
-        solved = jax.tree.map(np.asarray, solve(problem, x, c))
+        solved = to_host(solve(problem, x, c))
     if limit == UNLIMITED:
         raise_on_failure(problem, solved, 0)
     return Check(solved.states, int(solved.evaluations.sum()), double)
@@ -115,7 +116,7 @@ def certificate(
     floor: float,
 ) -> Certificate | None:
     """The certificate of states (pilots, m, *shape), and a warning where it is bad."""
-    problem_dtype, states = states.dtype, np.asarray(states, np.float64)
+    problem_dtype, states = states.dtype, to_host(states).astype(np.float64)
     exact = np.asarray(checked.states[: len(states)], np.float64)
     good = np.isfinite(exact).reshape(len(exact), -1).all(1)
     if not good.any():

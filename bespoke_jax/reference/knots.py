@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import velocity
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import magnitude, rms
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.types import Arr, Conditioning
@@ -28,7 +29,7 @@ def fine_times(accepted: Arr, first: float, last: float) -> np.ndarray:
     accepted: (pilots, steps) times of accepted steps, inf where there are no more. F(t)
     is the mean share of steps taken before t; between fine times it grows equally.
     """
-    paths = [np.append(first, row[np.isfinite(row)]) for row in np.asarray(accepted)]
+    paths = [np.append(first, row[np.isfinite(row)]) for row in to_host(accepted)]
     times = np.unique(np.concatenate(paths))
     shares = [np.interp(times, p, np.linspace(0.0, 1.0, p.size)) for p in paths]
     fine = np.interp(np.linspace(0.0, 1.0, FINE + 1), np.mean(shares, 0), times)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax.core.calls import velocity
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import rms
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.rows import advance
@@ -206,8 +207,7 @@ class Climb:
 
     def off(self, run: Run, finer: Run) -> np.ndarray:
         """(pilots,) distances of the end points; inf where one is not finite."""
-        off = np.asarray(rms(run.states[:, -1] - finer.states[:, -1]), np.float64)
-        return np.where(np.isfinite(off), off, np.inf)[: self.many]
+        return self._counted(rms(run.states[:, -1] - finer.states[:, -1]))
 
     def between(self, run: Run, other: Run) -> np.ndarray:
         """(pilots,) largest distances between Hermite polynomials and other states."""
@@ -215,8 +215,12 @@ class Climb:
         dense = Paths(self.x, run.states[:, -1], self.c, knots, run.states, run.slopes)
         read, _ = at(dense, other.times[1:-1])
         away = jnp.swapaxes(read, 0, 1) - other.states[:, 1:-1]
-        off = np.asarray(jax.vmap(rms)(away).max(1), np.float64)
-        return np.where(np.isfinite(off), off, np.inf)[: self.many]
+        return self._counted(jax.vmap(rms)(away).max(1))
+
+    def _counted(self, off: jax.Array) -> np.ndarray:
+        """Distances of the pilots alone, on the host."""
+        found = to_host(off)[: self.many].astype(np.float64)
+        return np.where(np.isfinite(found), found, np.inf)
 
 
 def climb(

@@ -159,10 +159,10 @@ def require_dense(paths: Paths, reader: str) -> None:
     )
 
 
-def take(paths: Paths, index: Index) -> Paths:
+def take(paths: Paths, index: Index, like: Arr | None = None) -> Paths:
     """The paths at `index` (an integer array or a slice), knots and end as they are.
 
-    They are placed on devices as the whole is.
+    They are placed on devices as the whole is, or as `like` is.
 
     Raises:
         ValueError: an index of another kind, or (unless traced) out of range.
@@ -171,7 +171,7 @@ def take(paths: Paths, index: Index) -> Paths:
     if not isinstance(index, Tracer):
         _check_index(paths.size, index)
     names = ("x0", "x1", "c", "states", "slopes")
-    parts = rows([getattr(paths, name) for name in names], index)
+    parts = rows([getattr(paths, name) for name in names], index, like)
     return paths._replace(**dict(zip(names, parts, strict=True)))
 
 

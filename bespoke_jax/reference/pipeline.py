@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from bespoke_jax import fields
-from bespoke_jax.core.batches import batch_shape, filled, place_like, rows
+from bespoke_jax.core.batches import batch_shape, filled, joined, place_like, rows
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import INDEPENDENCE_COST, check_independent
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference import certificate as certifying
 from bespoke_jax.reference import rounding as noise
@@ -169,7 +170,7 @@ def _scouted(request: Request, look: Look, allowance: Allowance) -> list[Any]:
     scouts = integrate(problem, x, c, times, limit=limit)
     scouts = jax.tree.map(lambda leaf: leaf[:many], scouts)
     _refuse_what_is_cut(problem, scouts, allowance, limit)
-    costs = np.asarray(scouts.evaluations)
+    costs = to_host(scouts.evaluations)
     # A trial of what the caller notes down: the pilots are chosen by it.
     trial = allowance.after(costs)
     few, limit = trial.pilots(min(PILOTS, samples.size), MOST + 1 if dense else 0)
@@ -183,7 +184,7 @@ def _scouted(request: Request, look: Look, allowance: Allowance) -> list[Any]:
     check = certifying.check(problem, x, c, times, double=look.double, limit=limit)
     if not dense:
         numbers = np.array([check.evaluations, 0.0])
-        return [times, check.states, numbers, costs, np.asarray(scouts.states)]
+        return [times, check.states, numbers, costs, to_host(scouts.states)]
     good = np.isfinite(check.states).reshape(few, -1).all(1)
     if not good.any():
         allowance.refuse(2 * int(costs.max()), MOST + 1)
@@ -203,10 +204,10 @@ def _scouted(request: Request, look: Look, allowance: Allowance) -> list[Any]:
 def _refuse_what_is_cut(
     problem: Problem, scouts: Solved, allowance: Allowance, limit: int
 ) -> None:
-    bad = ~np.asarray(scouts.ok)
+    bad = ~to_host(scouts.ok)
     if not bad.any():
         return
-    costs = np.asarray(scouts.evaluations)
+    costs = to_host(scouts.evaluations)
     if not (bad & (costs + PER_STEP + 1 > limit)).any():
         raise_on_failure(problem, scouts, 0)
     share = np.maximum(reached(problem, scouts), 0.02)
@@ -261,7 +262,7 @@ def _batch(
     problem, samples, many = request.problem, request.samples, stop - start
     x, c = samples.cut(start, stop, shape)
     solved = integrate(problem, x, c, times, limit=limit)
-    ok, costs = (np.asarray(v)[:many] for v in (solved.ok, solved.evaluations))
+    ok, costs = (v[:many] for v in to_host((solved.ok, solved.evaluations)))
     real = ~ok & (costs + PER_STEP + 1 <= limit)
     if real.any():
         first = jax.tree.map(lambda leaf: leaf[:many], solved)
@@ -291,11 +292,10 @@ def assemble(
         budget: what was spent.
     """
     problem, samples = request.problem, request.samples
-    join = lambda leaves: place_like(jnp.concatenate(leaves), samples.x0)
-    states = join([jnp.asarray(part.states) for part in parts])
     costs = np.concatenate([part.costs for part in parts])
     x0, c = samples
     size = len(costs)
+    states = joined([part.states for part in parts], size, samples.x0)
     if size < samples.size:
         every = budget.spent / size * samples.size
         warnings.warn(
@@ -306,7 +306,7 @@ def assemble(
         x0, c = rows(tuple(samples), slice(0, size))
     slopes = None
     if parts[0].slopes is not None:
-        slopes = join([jnp.asarray(part.slopes) for part in parts])
+        slopes = joined([part.slopes for part in parts], size, samples.x0)
     scalar = lambda value: jnp.asarray(value, x0.dtype)
     return Paths(
         x0=x0,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from bespoke_jax.core import checks
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.types import Arr, Conditioning
 from bespoke_jax.reference.adaptive import METHODS, UNLIMITED, Solved, solve_each
@@ -102,7 +103,7 @@ def integrate(
 def reached(problem: Problem, solved: Solved) -> np.ndarray:
     """(batch,) the share of the interval, in the frame's time, that was solved."""
     first, last = (float(problem.frame.time(t)) for t in (problem.start, problem.end))
-    accepted = np.asarray(solved.accepted, np.float64)
+    accepted = to_host(solved.accepted).astype(np.float64)
     share = np.where(np.isfinite(accepted), (accepted - first) / (last - first), 0.0)
     return np.maximum(share.max(1), 0.0)
 
@@ -113,7 +114,7 @@ def raise_on_failure(problem: Problem, solved: Solved, first: int) -> None:
     Raises:
         RuntimeError: naming samples (numbered from `first`), time and tolerance.
     """
-    bad = np.flatnonzero(~np.asarray(solved.ok))
+    bad = np.flatnonzero(~to_host(solved.ok))
     if not bad.size:
         return
     control, share = problem.control, reached(problem, solved)[bad].min()
@@ -138,7 +139,7 @@ def widened(tree: PyTree) -> PyTree:
         if isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(
             leaf.dtype, jnp.floating
         ):
-            return jnp.asarray(np.asarray(leaf).astype(np.float64))
+            return jnp.asarray(leaf).astype(np.float64)
         return leaf
 
     return jax.tree.map(wide, tree)

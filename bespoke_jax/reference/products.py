@@ -3,15 +3,20 @@
 Everything linear that can be asked of a path, such as the error of a one-step rule from
 one time to another or a least-squares fit of one state by others, follows from the
 products of its states and velocities: 2 m numbers squared for each sample, whatever the
-size of the sample. Reading them costs no evaluation of the network.
+size of the sample. They are summed up where the paths are; reading them costs no
+evaluation of the network.
 """
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from bespoke_jax.reference.paths import Paths, at, require_dense, take
+from bespoke_jax.core.batches import batches
+from bespoke_jax.core.hosts import to_host
+from bespoke_jax.reference.paths import Paths, at, require_dense
 
-_BATCH = 16
-"""Samples that are interpolated together."""
+_BATCH, _NUMBERS = 16, 2**25
+"""Samples, and numbers of theirs, that are interpolated together."""
 
 
 def products(paths: Paths, times: np.ndarray) -> np.ndarray:
@@ -28,12 +33,19 @@ def products(paths: Paths, times: np.ndarray) -> np.ndarray:
         ValueError: paths without dense states.
     """
     require_dense(paths, "products")
-    found = []
-    for first in range(0, paths.size, _BATCH):
-        part = take(paths, slice(first, first + _BATCH))
-        x, v = (np.asarray(y) for y in at(part, times))
-        for s in range(part.size):  # one sample at a time is widened to float64
-            F = np.concatenate([x[:, s], v[:, s]]).reshape(2 * len(times), -1)
-            F = F.astype(np.float64)
-            found.append(F @ F.T / F.shape[1])
-    return np.stack(found)
+    names, found = ("x0", "x1", "states", "slopes"), []
+    size = max(1, min(_BATCH, _NUMBERS // (2 * len(times) * paths.x0[0].size)))
+    leaves = tuple(getattr(paths, name) for name in names)
+    for start, stop, part in batches(leaves, size):
+        batch = paths._replace(**dict(zip(names, part, strict=True)))
+        x, v = at(batch, times)
+        with jax.enable_x64(True):
+            found.append(to_host(_multiplied(x, v))[: stop - start])
+    return np.concatenate(found)
+
+
+@jax.jit
+def _multiplied(x, v):
+    F = jnp.concatenate([x, v])
+    F = F.reshape(*F.shape[:2], -1).astype(jnp.float64)
+    return jnp.einsum("knd,lnd->nkl", F, F, precision="highest") / F.shape[2]

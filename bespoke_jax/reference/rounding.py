@@ -17,6 +17,7 @@ import numpy as np
 
 from bespoke_jax.core.batches import rows
 from bespoke_jax.core.calls import velocity
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.norms import magnitude
 from bespoke_jax.core.protocols import VelocityField
 from bespoke_jax.core.types import Arr, Conditioning
@@ -65,7 +66,7 @@ def rounding(
     step = np.tile(_OFFSETS, 2).reshape(-1, *(1,) * (x.ndim - 1))
     x = x + jnp.asarray(size * step * ahead[None], x.dtype)
     times = np.repeat([start, start + (end - start) / 2], len(_OFFSETS))
-    u = np.asarray(velocity(field, jnp.asarray(times, x.dtype), x, c), np.float64)
+    u = to_host(velocity(field, jnp.asarray(times, x.dtype), x, c)).astype(np.float64)
     if not np.isfinite(u).all():
         bad = times[~np.isfinite(u).reshape(COST, -1).all(1)][0]
         raise ValueError(

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from bespoke_jax.cards.checkpoint import Checkpoints
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.fingerprint import fingerprint
+from bespoke_jax.core.hosts import shows
 from bespoke_jax.reference import fixed, pipeline
 from bespoke_jax.reference.allowance import Allowance
 from bespoke_jax.reference.fixed import Plan
@@ -42,7 +43,7 @@ def run(
         total=request.samples.size,
         desc=f"ground truth {control.method} rtol={control.rtol:g}",
         unit="path",
-        disable=not progress,
+        disable=not shows(progress),
     ) as bar:
 
         def note(paths: int, mean: float) -> None:

@@ -12,6 +12,7 @@ from bespoke_jax import fields
 from bespoke_jax.core import checks
 from bespoke_jax.core.budget import Budget
 from bespoke_jax.core.calls import as_field, as_states, evaluate
+from bespoke_jax.core.hosts import to_host
 from bespoke_jax.core.protocols import Schedule, VelocityField
 from bespoke_jax.core.types import Conditioning, State
 from bespoke_jax.families.family import check_interval
@@ -310,7 +311,7 @@ def _checked(
     check_interval(start, end)
     checks.whole("batch_size", batch_size)
     x0 = as_states(x0, c, name=name)
-    finite = np.asarray(jnp.isfinite(x0).reshape(x0.shape[0], -1).all(1))
+    finite = to_host(jnp.isfinite(x0).all(tuple(range(1, x0.ndim))))
     if not finite.all():
         bad = np.flatnonzero(~finite)[:8]
         raise ValueError(f"{name} is not finite in samples {bad}.")

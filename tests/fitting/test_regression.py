@@ -97,7 +97,7 @@ def test_rows_are_those_of_qr(few):
 def test_a_further_column_never_raises_the_training_error(few):
     u, paths = few
     x0, x1 = np.asarray(paths.x0), np.asarray(paths.x1)
-    products = Products(x0, 7)
+    products = Products()
     products.add("x0", x0)
     products.add("target", x1)
     names, errors = ["x0"], []
@@ -116,7 +116,7 @@ def test_a_further_column_never_raises_the_training_error(few):
 def test_reweighting_lowers_the_mean_error():
     rng = np.random.default_rng(0)
     F, y = rng.normal(size=(40, 6)), rng.standard_t(1.5, size=(40, 6))
-    products = Products(F, 64)
+    products = Products()
     products.add("x", F)
     products.add("target", y + 0.5 * F)
     normal = products.normal_equations(["x"], "target")

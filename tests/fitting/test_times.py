@@ -58,14 +58,20 @@ def test_rows_before_a_moved_time_are_taken_over():
 @pytest.mark.slow
 def test_the_derivatives_are_differences_of_complete_fits():
     found = Timed("log_snr", fitted())
-    J = times._jacobian(rows(), found, lambda cost: None)
-    assert J.shape == (PILOTS, 3, 3)
+    normal = times._normal_equations(rows(), found, lambda cost: None)
     room = np.minimum(np.diff(found.times)[:-1], np.diff(found.times)[1:])
+    changes = []
     for j in range(3):
         at = found.times.copy()
         at[j + 1] += 0.03 * room[j]
-        change = (rows().fit(at).states[-1] - fitted().states[-1]) / 0.03
-        np.testing.assert_allclose(J[..., j], change, rtol=1e-9, atol=1e-11)
+        changes.append((rows().fit(at).states[-1] - fitted().states[-1]) / 0.03)
+    J, r = np.stack(changes, -1), fitted().states[-1] - fitted().target
+    assert J.shape == (PILOTS, 3, 3)
+    near = {"rtol": 1e-8, "atol": 1e-10 * np.abs(J).max() ** 2}
+    G = np.einsum("sdk,sdl->skl", J, J) / 3
+    np.testing.assert_allclose(normal.G, G, **near)
+    b = np.einsum("sdk,sd->sk", J, r) / 3
+    np.testing.assert_allclose(normal.b, b, **near)
 
 
 @pytest.mark.slow
