@@ -39,16 +39,22 @@ def lines() -> Iterator[Look]:
 
 
 def looks(names: Iterable[str], fitted: Collection[str] = ()) -> dict[str, Look]:
-    """Name to look: solid with stars where it is in `fitted`, else one of `lines`.
+    """Name to look: stars where it is in `fitted`, else one of `lines`.
+
+    Several fitted solvers differ in dash, and every other one has hollow stars.
 
     The look of a name depends on its place among all names, so that several figures
     which are given the same names draw each of them alike.
     """
     given = dict(zip(dict.fromkeys(names), lines(), strict=False))
     star: Look = {
-        "color": FITTED, "ls": "-", "marker": "*", "ms": 11, "mec": "black", "zorder": 3
+        "color": FITTED, "marker": "*", "ms": 11, "mec": "black", "zorder": 3
     }  # fmt: skip
-    return {name: star if name in fitted else look for name, look in given.items()}
+    stars = [name for name in given if name in fitted]
+    for place, name in enumerate(stars):
+        hollow: Look = {"mfc": "white"} if place % 2 else {}
+        given[name] = {**star, **hollow, "ls": ("-", "--", "-.", ":")[place % 4]}
+    return given
 
 
 def write(
