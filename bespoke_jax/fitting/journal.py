@@ -42,12 +42,13 @@ class Journal:
         `compute` pays the budget itself; what is read back is paid for here.
         """
         if self._store is None:
-            return to_host([*compute()])
+            return [*map(np.asarray, to_host([*compute()]))]
         budget = self._budget
 
         def saved() -> list[Any]:
             # As arrays: a list would be taken apart into its numbers.
-            return [*to_host([*compute()]), budget.spent, budget.elapsed]
+            made = map(np.asarray, to_host([*compute()]))
+            return [*made, budget.spent, budget.elapsed]
 
         *arrays, spent, elapsed = self._store.cached(self._next, saved)
         self._next += 1
