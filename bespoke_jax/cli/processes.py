@@ -24,23 +24,32 @@ def join(distributed: str) -> None:
             (Slurm, Open MPI, Cloud TPU), or HOST:PORT,COUNT,NUMBER: where the first
             process listens, how many there are, and which this is, from 0.
 
+    If the others do not come within five minutes, JAX ends the process.
+
     Raises:
-        ValueError: another form, or a number that is not below the count.
-        RuntimeError: the others do not come.
+        ValueError: another form, a number that is not below the count, or "auto" where
+            nothing says which processes there are.
     """
     if not distributed:
         return
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    if distributed == "auto":
-        jax.distributed.initialize()
-        return
     found = _FORM.fullmatch(distributed)
-    if found is None or int(found[3]) >= int(found[2]):
+    known = found is not None and int(found[3]) < int(found[2])
+    if not known and distributed != "auto":
         raise ValueError(
             "--distributed must be auto or HOST:PORT,COUNT,NUMBER with NUMBER below "
             f"COUNT, such as 10.0.0.1:8476,2,0; got {distributed}"
         )
-    jax.distributed.initialize(found[1], int(found[2]), int(found[3]))
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    if found is not None:
+        jax.distributed.initialize(found[1], int(found[2]), int(found[3]))
+        return
+    try:
+        jax.distributed.initialize()
+    except ValueError as error:
+        raise ValueError(
+            "--distributed auto found neither Slurm, Open MPI nor Cloud TPU; give "
+            "HOST:PORT,COUNT,NUMBER"
+        ) from error
 
 
 def spread(model: Model) -> Model:

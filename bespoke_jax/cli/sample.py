@@ -64,6 +64,12 @@ def sample(
         return
     with atomic.replacing(file) as target:
         np.savez(target, samples=x, noise=x0)
+    finite = np.isfinite(x).all(tuple(range(1, x.ndim)))
+    if not finite.all():
+        raise ValueError(
+            f"{(~finite).sum()} of {n} samples are not finite; all are in {file}. "
+            "Check the field, its end and the number of evaluations"
+        )
     written = [file]
     if plots.is_image(loaded.shape):
         figure = plots.sheet(x[:64], data_range=loaded.data_range)

@@ -32,7 +32,6 @@ def rows(tree: PyTree, index: Index, like: Arr | None = None) -> PyTree:
     sharding where the batch divides by the shards of the sample axis, or, with `like`,
     a batch sharded as that array is.
     """
-
     return jax.tree.map(
         lambda leaf: place_like(_taken(leaf, index), leaf if like is None else like),
         tree,

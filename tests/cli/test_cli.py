@@ -198,6 +198,17 @@ def test_samples_follow_the_closed_form(folder, capsys):
     assert "130 samples of gaussian by rk4, 64 NFE each" in capsys.readouterr().out
 
 
+def test_samples_that_are_not_finite_are_written_and_counted(folder, capsys):
+    line = "sample euler --nfe 2 --n 20 --model cli_models:diverging --out d.npz"
+    assert main(line.split()) == 2
+    samples = np.load(folder / "d.npz")["samples"]
+    lost = (~np.isfinite(samples)).sum()
+    assert 0 < lost < 20
+    assert (
+        f"{lost} of 20 samples are not finite; all are in " in capsys.readouterr().err
+    )
+
+
 def test_a_budget_between_steps_is_no_mistake_with_a_grid_either(folder, capsys):
     line = f"sample midpoint:quadratic --nfe 3 --n 2 --model {MODEL}"
     assert main(line.split()) == 0

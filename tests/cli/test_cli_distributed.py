@@ -1,31 +1,19 @@
 """`--distributed`: two processes of two devices each, over loopback."""
 
-import json
 import signal
 import socket
 import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
-from card_cases import one_card
-from process import environment, python
+from card_cases import one_card, told
+from process import BESPOKE, environment, model_file, python
 
 from bespoke_jax.cli import processes
 
-MODEL = """
-import jax.numpy as jnp
-import bespoke_jax as bj
-def load():
-    field = lambda t, x: jnp.tanh(3 * jnp.sin(4 * t[:, None]) - x) + jnp.cos(2 * x)
-    return bj.Model(field, (7,))
-"""
-RUN = """
-import sys
-from bespoke_jax.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
 WATCHED = """
 import sys
 import jax
@@ -51,11 +39,11 @@ TAILOR = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distributed")
-    (folder / "m.py").write_text(MODEL)
+    (folder / "m.py").write_text(model_file(7))
     return folder
 
 
-def started(folder, words, code=RUN):
+def started(folder, words, code=BESPOKE):
     """Both processes of one command."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -70,7 +58,7 @@ def started(folder, words, code=RUN):
     ]  # fmt: skip
 
 
-def finished(folder, words, code=RUN):
+def finished(folder, words, code=BESPOKE):
     """What each of two processes prints."""
     each = [
         (process, *process.communicate()) for process in started(folder, words, code)
@@ -80,18 +68,10 @@ def finished(folder, words, code=RUN):
     return [out for _, out, _ in each]
 
 
-def told(path):
-    """All of a card that is not a clock's, and the solver's weights."""
-    card = json.loads(path.read_text())
-    card.pop("created")
-    card["cost"].pop("seconds")
-    return card
-
-
 @pytest.mark.slow
 def test_samples_are_those_of_one_process_and_are_written_once(folder):
     line = "sample midpoint --nfe 4 --model m.py:load --n 12 --no-progress"
-    python(RUN, *line.split(), "--out", "one.npz", cwd=folder)
+    python(BESPOKE, *line.split(), "--out", "one.npz", cwd=folder)
     first, second = finished(folder, [*line.split(), "--out", "two.npz"])
     assert "Wrote" in first and "Wrote" not in second
     one, two = (np.load(folder / f"{name}.npz") for name in ("one", "two"))
@@ -122,7 +102,7 @@ def test_a_killed_process_and_a_restart_of_all_end_in_the_same_solver(folder):
 def test_two_processes_find_the_solver_of_one(folder):
     words = TAILOR.split()
     finished(folder, [*words, "--out", "two.json"])
-    python(RUN, *words, "--out", "one.json", cwd=folder)
+    python(BESPOKE, *words, "--out", "one.json", cwd=folder)
     one, two = (one_card(folder / f"{name}.json") for name in ("one", "two"))
     np.testing.assert_allclose(two.rmse, one.rmse, rtol=1e-3)
     for ours, theirs in zip(two.solver, one.solver, strict=True):
@@ -133,3 +113,12 @@ def test_two_processes_find_the_solver_of_one(folder):
 def test_what_is_no_place_is_said(words):
     with pytest.raises(ValueError, match="COUNT, such as"):
         processes.join(words)
+
+
+def test_auto_without_a_cluster_says_what_to_give(monkeypatch):
+    def unknown():
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", unknown)
+    with pytest.raises(ValueError, match="give HOST:PORT,COUNT,NUMBER"):
+        processes.join("auto")

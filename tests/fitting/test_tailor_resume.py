@@ -1,30 +1,17 @@
 """`bespoke tailor --directory`: killed, repeated, moved to other devices."""
 
-import json
 import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from card_cases import one_card
+from card_cases import one_card, told
 from kill import killed_until_done
-from process import environment, python
+from process import BESPOKE, environment, model_file, python
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("BESPOKE_KILLS", "5"))
-MODEL = """
-import jax.numpy as jnp
-import bespoke_jax as bj
-def load():
-    field = lambda t, x: jnp.tanh(3 * jnp.sin(4 * t[:, None]) - x) + jnp.cos(2 * x)
-    return bj.Model(field, (2,))
-"""
-RUN = """
-import sys
-from bespoke_jax.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
 DEVICES = """
 import sys
 import jax, numpy as np
@@ -47,7 +34,7 @@ bj.card.save(sys.argv[1], found.solver, rmse=found.rmse, judge=found.judge)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tailor")
-    (folder / "m.py").write_text(MODEL)
+    (folder / "m.py").write_text(model_file(2))
     return folder
 
 
@@ -58,23 +45,15 @@ def words(folder, name):
     return [*line.split(), *(word for pair in pairs for word in pair)]
 
 
-def told(folder, name):
-    """All of a card that is not a clock's."""
-    card = json.loads((folder / f"{name}.json").read_text())
-    card.pop("created")
-    card["cost"].pop("seconds")
-    return card
-
-
 @pytest.mark.slow
 def test_a_killed_search_ends_in_the_uninterrupted_result(folder):
-    python(RUN, *words(folder, "whole"), cwd=folder)
+    python(BESPOKE, *words(folder, "whole"), cwd=folder)
     rng = np.random.default_rng(0)
-    argv = [sys.executable, "-c", RUN, *words(folder, "killed")]
+    argv = [sys.executable, "-c", BESPOKE, *words(folder, "killed")]
     killed_until_done(
         argv, environment(), rng, KILLS, ready=(folder / "killed").exists, within=3.0
     )
-    assert told(folder, "killed") == told(folder, "whole")
+    assert told(folder / "killed.json") == told(folder / "whole.json")
 
 
 @pytest.mark.slow

@@ -2,11 +2,12 @@
 
 import copy
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
 
-from bespoke_jax import card
+from bespoke_jax import card, solvers
 from bespoke_jax.core.conditional import Conditional, conditional
 from bespoke_jax.core.solver import Solver
 
@@ -53,11 +54,11 @@ def guided_solver(nfe: int = 2, dtype: Any = np.float64) -> Conditional:
     return conditional(build, 0, 6)
 
 
-def card_set(*solvers: Solver | Conditional, **about: Any) -> card.CardSet:
+def card_set(*made: Solver | Conditional, **about: Any) -> card.CardSet:
     """A card for each, with errors of 1 / NFE."""
     return card.CardSet(tuple(
         card.of(s, rmse=1 / s.nfe, paths=9, notes=f"of {s.nfe}", **about)
-        for s in solvers
+        for s in made
     ))  # fmt: skip
 
 
@@ -68,6 +69,42 @@ def leaves_of(one: card.Card) -> list[np.ndarray]:
         return [np.asarray(leaf) for leaf in found]
     ends = np.array([found.low, found.high])
     return [ends, *(np.asarray(leaf) for leaf in (found.nodes, *found.solvers))]
+
+
+ABOUT = {"model": "digits", "schedule": Linear(), "seed": 3}
+
+
+def guided(**about) -> card.CardSet:
+    return card_set(
+        *(guided_solver(n) for n in (4, 2)), condition="guidance", **ABOUT, **about
+    )
+
+
+def plain() -> card.CardSet:
+    return card_set(*(solvers.euler(nfe=n) for n in (3, 5, 4, 8)), **ABOUT)
+
+
+def single() -> card.CardSet:
+    return card_set(*(guided_solver(n, np.float32) for n in (2, 3)), **ABOUT)
+
+
+def load_set(path) -> card.CardSet:
+    found = card.load(path)
+    assert isinstance(found, card.CardSet)
+    return found
+
+
+def same(one: card.Card, other: card.Card) -> bool:
+    bits = map(same_bits, leaves_of(one), leaves_of(other))
+    return all(bits) and one._replace(solver=other.solver) == other
+
+
+def told(path: Any) -> dict[str, Any]:
+    """What the file of a card says, without what a clock says."""
+    found = json.loads(path.read_text())
+    found.pop("created")
+    found["cost"].pop("seconds")
+    return found
 
 
 VALUES = (

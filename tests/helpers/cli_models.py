@@ -43,3 +43,8 @@ def number():
 
 def early():
     return gaussian()._replace(end=0.5)
+
+
+def diverging():
+    """States above 0 end infinite, those below at finite ones."""
+    return Model(lambda t, x: jnp.where(x > 0, jnp.inf, -x), (1,), name="diverging")

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from fuzz_calls import FIELDS_OF, VP, calls, solver, x0
+from fuzz_calls import VP, calls, solver, x0
 from fuzz_commands import MODEL, one_command
+from fuzz_making import FIELDS_OF
 from fuzz_values import BAD_NUMBERS, CARDS, LONG, POOLS
 
 import bespoke_jax as bj

@@ -6,6 +6,23 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+BESPOKE = """
+import sys
+from bespoke_jax.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""The command `bespoke`, for an interpreter's -c."""
+
+
+def model_file(numbers: int) -> str:
+    """A file with a model `load` whose samples have so many numbers."""
+    return f"""
+import jax.numpy as jnp
+import bespoke_jax as bj
+def load():
+    field = lambda t, x: jnp.tanh(3 * jnp.sin(4 * t[:, None]) - x) + jnp.cos(2 * x)
+    return bj.Model(field, ({numbers},))
+"""
 
 
 def environment(devices: int = 1, **more: str) -> dict[str, str]:

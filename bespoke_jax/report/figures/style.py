@@ -41,10 +41,9 @@ def lines() -> Iterator[Look]:
 def looks(names: Iterable[str], fitted: Collection[str] = ()) -> dict[str, Look]:
     """Name to look: stars where it is in `fitted`, else one of `lines`.
 
-    Several fitted solvers differ in dash, and every other one has hollow stars.
-
-    The look of a name depends on its place among all names, so that several figures
-    which are given the same names draw each of them alike.
+    Several fitted solvers differ in dash, and every other one has hollow stars. The
+    look of a name depends on its place among all names, so that several figures which
+    are given the same names draw each of them alike.
     """
     given = dict(zip(dict.fromkeys(names), lines(), strict=False))
     star: Look = {
